@@ -1,0 +1,103 @@
+# Lampas: build, test, demonstrate. Needs git, Python 3.10+ and a C++20 compiler; the rest is
+# installed into .venv. `make help` lists the targets.
+
+# The first interpreter that is new enough; `make PYTHON=python3.12` chooses another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
+    $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+# Options of pip, such as another source of wheels: `make test PIP_FLAGS="--find-links wheels"`.
+PIP_FLAGS ?=
+# Extra arguments of pytest: `make test ARGS="-k conv -x"`.
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip install --quiet $(PIP_FLAGS)
+CMAKE_FLAGS := -G Ninja -DPython_EXECUTABLE=$(abspath $(PY)) \
+    -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
+
+.PHONY: help demo test bench sanitize wheel lint stubs build clean distclean
+help:
+	@echo "make demo      train LeNet on handwritten digits, write demo/report.png"
+	@echo "make test      build and run the test suite (installs PyTorch as the oracle)"
+	@echo "make bench     overheads and speed beside PyTorch, measured in one run"
+	@echo "make sanitize  the test suite under AddressSanitizer and UBSan"
+	@echo "make wheel     a wheel in dist/"
+	@echo "make lint      ruff, clang-format, stubs"
+	@echo "make build     the extension module, into src/lampas"
+	@echo "make clean     remove build outputs (distclean: .venv too)"
+
+# --- environment -------------------------------------------------------------------------------
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "Lampas needs Python 3.10 or newer; try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@# The working tree is on the path, so Python edits need no reinstall.
+	@echo "$(CURDIR)/src" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/lampas.pth"
+	@touch $@
+
+$(VENV)/.build: $(VENV)/.created
+	$(PIP) cmake ninja scipy-openblas32
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.build
+	$(PIP) Pillow tqdm matplotlib
+	@touch $@
+
+$(VENV)/.test: tests/requirements.txt $(VENV)/.build
+	$(PIP) -r tests/requirements.txt
+	@touch $@
+
+# --- build -------------------------------------------------------------------------------------
+# CMake puts the module into src/lampas; it uses ccache when it finds it.
+build: $(VENV)/.build
+	@$(BIN)/cmake -S . -B build/dev $(CMAKE_FLAGS)
+	@$(BIN)/cmake --build build/dev -j $(JOBS)
+
+# --- what one comes for ------------------------------------------------------------------------
+demo: build $(VENV)/.demo
+	$(PY) examples/digits.py --out demo
+
+test: build $(VENV)/.test
+	$(PY) -m pytest tests $(ARGS)
+
+bench: build $(VENV)/.test
+	$(PY) benchmarks/overhead.py $(ARGS)
+
+# A second build beside a copy of the package. LeakSanitizer is off: the interpreter and PyTorch
+# keep memory until exit on purpose.
+SAN_SITE := build/sanitize/site
+SAN_LIBS = $(foreach lib,libasan libubsan,$(shell $(or $(CXX),c++) -print-file-name=$(lib).so))
+sanitize: $(VENV)/.test
+	@$(BIN)/cmake -S . -B build/sanitize $(CMAKE_FLAGS) -DSKBUILD=ON -DLAMPAS_SANITIZE=ON
+	@$(BIN)/cmake --build build/sanitize -j $(JOBS)
+	@rm -rf $(SAN_SITE) && mkdir -p $(SAN_SITE) && cp -R src/lampas $(SAN_SITE)/lampas
+	@rm -f $(SAN_SITE)/lampas/_core*.so
+	@$(BIN)/cmake --install build/sanitize --prefix $(SAN_SITE) > build/sanitize/install.log
+	PYTHONPATH=$(SAN_SITE) LAMPAS_SANITIZE=1 LD_PRELOAD="$(SAN_LIBS)" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:alloc_dealloc_mismatch=0 \
+	    UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(PY) -m pytest tests -p no:cacheprovider $(ARGS)
+
+wheel: $(VENV)/.build
+	$(PIP) "scikit-build-core>=0.10"
+	@mkdir -p dist && rm -f dist/lampas-*.whl
+	PATH="$(abspath $(BIN)):$$PATH" $(PY) -m pip wheel --quiet --no-deps --no-build-isolation \
+	    --wheel-dir dist .
+	@ls -l dist/lampas-*.whl
+
+# --- care --------------------------------------------------------------------------------------
+lint: build $(VENV)/.test
+	$(BIN)/ruff check .
+	@git ls-files 'core/*.cc' 'core/*.h' | xargs -r $(BIN)/clang-format --dry-run -Werror
+	@test ! -f tools/stubs.py || $(PY) tools/stubs.py --check
+
+stubs: build
+	$(PY) tools/stubs.py
+
+clean:
+	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis src/lampas/_core*.so
+	find src tests benchmarks examples tools -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,204 @@
+// Matrix products: OpenBLAS for the four BLAS types, cut into fixed blocks for the pool; plain
+// loops for small sizes and for integers; 16-bit floats through float.
+#include "cpu/matmul.h"
+
+#include <cstring>
+#include <vector>
+
+#include "cpu/blas.h"
+#include "cpu/simd/small_matmul.h"
+#include "runtime/parallel.h"
+
+namespace lampas::cpu {
+
+namespace {
+
+enum Order { RowMajor = 101 };
+enum Transpose { Plain = 111, Transposed = 112 };
+
+// The size of one parallel piece: a hand-off must be worth it, and cuts must not depend on the
+// thread count.
+constexpr int64_t kPieceFlops = int64_t{1} << 22;
+
+template <class T>
+struct Gemm;
+template <>
+struct Gemm<float> {
+  using F = void(int, int, int, int, int, int, float, const float*, int, const float*, int, float,
+                 float*, int);
+  static constexpr const char* name = "cblas_sgemm";
+};
+template <>
+struct Gemm<double> {
+  using F = void(int, int, int, int, int, int, double, const double*, int, const double*, int,
+                 double, double*, int);
+  static constexpr const char* name = "cblas_dgemm";
+};
+template <>
+struct Gemm<ComplexFloat> {
+  using F = void(int, int, int, int, int, int, const void*, const void*, int, const void*, int,
+                 const void*, void*, int);
+  static constexpr const char* name = "cblas_cgemm";
+};
+template <>
+struct Gemm<ComplexDouble> {
+  using F = Gemm<ComplexFloat>::F;
+  static constexpr const char* name = "cblas_zgemm";
+};
+
+template <class T>
+T* at(const Matrix& x, int64_t i, int64_t j) {
+  return static_cast<T*>(x.data) + (x.transposed ? j * x.ld + i : i * x.ld + j);
+}
+
+template <class T>
+void zero(const Matrix& c) {
+  for (int64_t i = 0; i < c.rows; ++i) std::fill_n(at<T>(c, i, 0), c.cols, T(0));
+}
+
+template <class T>
+void call_blas(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  static auto* gemm = blas::function<typename Gemm<T>::F>(Gemm<T>::name);
+  int m = static_cast<int>(c.rows), n = static_cast<int>(c.cols), k = static_cast<int>(a.cols);
+  int ta = a.transposed ? Transposed : Plain, tb = b.transposed ? Transposed : Plain;
+  auto ld = [](const Matrix& x) { return static_cast<int>(std::max<int64_t>(x.ld, 1)); };
+  if constexpr (is_complex_v<T>) {
+    T one = 1, start = accumulate ? T(1) : T(0);
+    gemm(RowMajor, ta, tb, m, n, k, &one, a.data, ld(a), b.data, ld(b), &start, c.data, ld(c));
+  } else {
+    gemm(RowMajor, ta, tb, m, n, k, T(1), static_cast<const T*>(a.data), ld(a),
+         static_cast<const T*>(b.data), ld(b), accumulate ? T(1) : T(0), static_cast<T*>(c.data),
+         ld(c));
+  }
+}
+
+template <class T>
+void small(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  if (!accumulate) zero<T>(c);
+  int64_t ai = a.transposed ? 1 : a.ld, aj = a.transposed ? a.ld : 1;
+  int64_t bi = b.transposed ? 1 : b.ld, bj = b.transposed ? b.ld : 1;
+  auto *x = static_cast<const T*>(a.data), *y = static_cast<const T*>(b.data);
+  auto* z = static_cast<T*>(c.data);
+  LAMPAS_BEST(small_matmul(x, ai, aj, y, bi, bj, z, c.ld, c.rows, c.cols, a.cols));
+}
+
+// Integers and bool, which BLAS lacks.
+template <class T>
+void plain(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  if (!accumulate) zero<T>(c);
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t p = 0; p < a.cols; ++p) {
+      T factor = *at<T>(a, i, p);
+      for (int64_t j = 0; j < c.cols; ++j) {
+        T& target = *at<T>(c, i, j);
+        if constexpr (std::is_same_v<T, bool>)
+          target = target || (factor && *at<T>(b, p, j));
+        else
+          target = static_cast<T>(static_cast<std::make_unsigned_t<T>>(target) +
+                                  static_cast<std::make_unsigned_t<T>>(factor) *
+                                      static_cast<std::make_unsigned_t<T>>(*at<T>(b, p, j)));
+      }
+    }
+}
+
+Matrix part(const Matrix& x, int64_t row, int64_t rows, int64_t col, int64_t cols, int64_t item) {
+  int64_t shift = x.transposed ? col * x.ld + row : row * x.ld + col;
+  return {static_cast<char*>(x.data) + shift * item, rows, cols, x.ld, x.transposed};
+}
+
+template <class T>
+void blas_type(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  int64_t m = c.rows, n = c.cols, k = a.cols;
+  if constexpr (!is_complex_v<T>) {
+    if (m * n * k <= 4096) return small<T>(a, b, c, accumulate);
+  }
+  // Cut the longer side of c.
+  int64_t flops = 2 * m * n * k, pieces = std::max<int64_t>(1, flops / kPieceFlops);
+  bool by_rows = m >= n;
+  int64_t length = by_rows ? m : n;
+  int64_t grain = std::max<int64_t>((length + pieces - 1) / pieces, 64);
+  grain = (grain + 31) / 32 * 32;
+  blas::symbol(Gemm<T>::name);  // opened here, where exceptions and the GIL are at home
+  parallel_for(length, grain, [&](int64_t begin, int64_t end) {
+    if (by_rows)
+      call_blas<T>(part(a, begin, end - begin, 0, k, sizeof(T)), b,
+                   part(c, begin, end - begin, 0, n, sizeof(T)), accumulate);
+    else
+      call_blas<T>(a, part(b, 0, k, begin, end - begin, sizeof(T)),
+                   part(c, 0, m, begin, end - begin, sizeof(T)), accumulate);
+  });
+}
+
+template <class T>
+std::vector<float> widened(const Matrix& x) {
+  int64_t outer = x.transposed ? x.cols : x.rows, inner = x.transposed ? x.rows : x.cols;
+  std::vector<float> wide(static_cast<size_t>(outer * inner));
+  for (int64_t i = 0; i < outer; ++i)
+    for (int64_t j = 0; j < inner; ++j)
+      wide[static_cast<size_t>(i * inner + j)] = static_cast<const T*>(x.data)[i * x.ld + j];
+  return wide;
+}
+
+template <class T>
+void through_float(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  std::vector<float> x = widened<T>(a), y = widened<T>(b), z = widened<T>(c);
+  auto inner = [](const Matrix& m) { return m.transposed ? m.rows : m.cols; };
+  blas_type<float>({x.data(), a.rows, a.cols, inner(a), a.transposed},
+                   {y.data(), b.rows, b.cols, inner(b), b.transposed},
+                   {z.data(), c.rows, c.cols, c.cols, false}, accumulate);
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t j = 0; j < c.cols; ++j)
+      *at<T>(c, i, j) = T(z[static_cast<size_t>(i * c.cols + j)]);
+}
+
+}  // namespace
+
+void matmul(DType dtype, Matrix a, Matrix b, Matrix c, bool accumulate) {
+  if (c.rows == 0 || c.cols == 0) return;
+  dispatch<Everything>(dtype, "addmm_impl_cpu_", [&](auto tag) {
+    using T = decltype(tag);
+    if (a.cols == 0) {
+      if (!accumulate) zero<T>(c);
+      return;
+    }
+    CHECK(c.rows < INT32_MAX && c.cols < INT32_MAX && a.cols < INT32_MAX && a.ld < INT32_MAX &&
+              b.ld < INT32_MAX,
+          "matmul: sizes of 2**31 and above are not supported");
+    if constexpr (is_reduced_v<T>)
+      through_float<T>(a, b, c, accumulate);
+    else if constexpr (std::is_integral_v<T>)
+      plain<T>(a, b, c, accumulate);
+    else
+      blas_type<T>(a, b, c, accumulate);
+  });
+}
+
+void matmul_batched(DType dtype, int64_t batch, Matrix a, int64_t a_step, Matrix b, int64_t b_step,
+                    Matrix c, int64_t c_step, bool accumulate) {
+  int64_t item = lampas::item_size(dtype);
+  auto one = [&](int64_t i) {
+    auto moved = [&](Matrix x, int64_t step) {
+      x.data = static_cast<char*>(x.data) + i * step * item;
+      return x;
+    };
+    matmul(dtype, moved(a, a_step), moved(b, b_step), moved(c, c_step), accumulate);
+  };
+  int64_t flops = 2 * c.rows * c.cols * std::max<int64_t>(a.cols, 1);
+  if (batch > 1 && !is_integral(dtype, true)) blas::symbol("cblas_sgemm");
+  int64_t grain = std::max<int64_t>(1, kPieceFlops / std::max<int64_t>(flops, 1));
+  if (flops >= kPieceFlops) {
+    for (int64_t i = 0; i < batch; ++i) one(i);  // each product is cut itself
+    return;
+  }
+  parallel_for(batch, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) one(i);
+  });
+}
+
+void fill_rows(DType dtype, Matrix c, const void* bias) {
+  size_t bytes = static_cast<size_t>(c.cols * lampas::item_size(dtype));
+  for (int64_t i = 0; i < c.rows; ++i)
+    std::memcpy(static_cast<char*>(c.data) + i * c.ld * lampas::item_size(dtype), bias, bytes);
+}
+
+}  // namespace lampas::cpu

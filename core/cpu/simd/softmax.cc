@@ -1,0 +1,189 @@
+// Tiles of softmax, its gradient and cross entropy. Compiled once per instruction set.
+#include "cpu/softmax.h"
+
+#include "ops/math.h"
+
+namespace lampas::LAMPAS_ISA {
+namespace {
+
+constexpr int64_t kLanes = 16;  // partial results side by side along a line
+constexpr int64_t kColumns = cpu::kSoftmaxColumns;
+
+template <class C>
+LAMPAS_INLINE C larger(C a, C b) {
+  return (a > b) | (a != a) ? a : b;
+}
+
+// Joins value(0), value(1), ... value(n - 1) on kLanes lanes.
+template <class C, class Value, class Join>
+LAMPAS_INLINE C gather(int64_t n, C start, Value value, Join join) {
+  if (n < kLanes) {
+    C a = start;
+    for (int64_t i = 0; i < n; ++i) a = join(a, value(i));
+    return a;
+  }
+  C lanes[kLanes];
+  for (int64_t l = 0; l < kLanes; ++l) lanes[l] = value(l);
+  int64_t i = kLanes;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = join(lanes[l], value(i + l));
+  for (int64_t l = 0; i + l < n; ++l) lanes[l] = join(lanes[l], value(i + l));
+  for (int64_t w = kLanes / 2; w > 0; w /= 2)
+    for (int64_t l = 0; l < w; ++l) lanes[l] = join(lanes[l], lanes[l + w]);
+  return lanes[0];
+}
+
+template <class T>
+struct Tiles {
+  using C = compute_t<T>;
+  static constexpr C lowest = -std::numeric_limits<C>::infinity();
+  static C at(const T* x, int64_t i) { return static_cast<C>(x[i]); }
+
+  static C top_of(const T* x, int64_t n) {
+    return gather(
+        n, lowest, [x](int64_t i) { return at(x, i); }, [](C a, C b) { return larger(a, b); });
+  }
+  static C sum_exp(const T* x, int64_t n, C top) {
+    return gather(
+        n, C(0), [x, top](int64_t i) { return math::exp(at(x, i) - top); },
+        [](C a, C b) { return a + b; });
+  }
+  // A line of -inf has no finite top to subtract; of zeros it then has.
+  static C base(C top) { return top == lowest || top == -lowest ? C(0) : top; }
+
+  static void line(T* __restrict y, const T* __restrict x, int64_t n, bool log) {
+    C top = top_of(x, n);
+    if (log) {
+      C shift = top + math::log(sum_exp(x, n, top));
+      // Subtracted in two steps, the sum's logarithm last: both are exact more often.
+      C rest = shift - top;
+      for (int64_t i = 0; i < n; ++i) y[i] = T((at(x, i) - top) - rest);
+      return;
+    }
+    if constexpr (std::is_same_v<T, C>) {
+      for (int64_t i = 0; i < n; ++i) y[i] = math::exp(x[i] - top);
+      C sum = gather(n, C(0), [y](int64_t i) { return y[i]; }, [](C a, C b) { return a + b; });
+      for (int64_t i = 0; i < n; ++i) y[i] = y[i] / sum;
+    } else {
+      C sum = sum_exp(x, n, top);
+      for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(at(x, i) - top) / sum);
+    }
+  }
+
+  struct Columns {
+    C top[kColumns], sum[kColumns];
+  };
+  static void measure(Columns& c, const T* x, int64_t n, int64_t stride, int64_t width) {
+    for (int64_t l = 0; l < width; ++l) c.top[l] = lowest, c.sum[l] = 0;
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t l = 0; l < width; ++l) c.top[l] = larger(c.top[l], at(x + i * stride, l));
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t l = 0; l < width; ++l) c.sum[l] += math::exp(at(x + i * stride, l) - c.top[l]);
+  }
+
+  static void forward(void* to, const void* from, int64_t n, int64_t stride, int64_t width,
+                      bool log) {
+    T* __restrict y = static_cast<T*>(to);
+    const T* __restrict x = static_cast<const T*>(from);
+    if (stride == 1) return line(y, x, n, log);
+    Columns c;
+    measure(c, x, n, stride, width);
+    if (log)
+      for (int64_t l = 0; l < width; ++l) c.sum[l] = math::log(c.sum[l]);
+    for (int64_t i = 0; i < n; ++i) {
+      const T* row = x + i * stride;
+      T* out = y + i * stride;
+      if (log)
+        for (int64_t l = 0; l < width; ++l) out[l] = T((at(row, l) - c.top[l]) - c.sum[l]);
+      else
+        for (int64_t l = 0; l < width; ++l) out[l] = T(math::exp(at(row, l) - c.top[l]) / c.sum[l]);
+    }
+  }
+
+  static void backward(void* to, const void* gradient, const void* result, int64_t n,
+                       int64_t stride, int64_t width, bool log) {
+    T* __restrict dx = static_cast<T*>(to);
+    const T* __restrict g = static_cast<const T*>(gradient);
+    const T* __restrict y = static_cast<const T*>(result);
+    if (stride == 1) {
+      auto add = [](C a, C b) { return a + b; };
+      if (log) {
+        C sum = gather(n, C(0), [g](int64_t i) { return at(g, i); }, add);
+        for (int64_t i = 0; i < n; ++i) dx[i] = T(at(g, i) - math::exp(at(y, i)) * sum);
+      } else {
+        C sum = gather(n, C(0), [g, y](int64_t i) { return at(g, i) * at(y, i); }, add);
+        for (int64_t i = 0; i < n; ++i) dx[i] = T((at(g, i) - sum) * at(y, i));
+      }
+      return;
+    }
+    C sum[kColumns] = {};
+    for (int64_t i = 0; i < n; ++i) {
+      const T *a = g + i * stride, *b = y + i * stride;
+      if (log)
+        for (int64_t l = 0; l < width; ++l) sum[l] += at(a, l);
+      else
+        for (int64_t l = 0; l < width; ++l) sum[l] += at(a, l) * at(b, l);
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      const T *a = g + i * stride, *b = y + i * stride;
+      T* out = dx + i * stride;
+      if (log)
+        for (int64_t l = 0; l < width; ++l) out[l] = T(at(a, l) - math::exp(at(b, l)) * sum[l]);
+      else
+        for (int64_t l = 0; l < width; ++l) out[l] = T((at(a, l) - sum[l]) * at(b, l));
+    }
+  }
+
+  static void log_sum(void* to, const void* from, int64_t n, int64_t stride, int64_t width) {
+    C* lse = static_cast<C*>(to);
+    const T* x = static_cast<const T*>(from);
+    if (stride == 1) {
+      C top = top_of(x, n);
+      *lse = top + math::log(sum_exp(x, n, base(top)));
+      if (top == lowest || top == -lowest) *lse = top;
+      return;
+    }
+    Columns c;
+    measure(c, x, n, stride, width);
+    for (int64_t l = 0; l < width; ++l) lse[l] = c.top[l] + math::log(c.sum[l]);
+  }
+
+  static void cross_entropy_backward(void* to, const void* from, const void* sums,
+                                     const void* scales, int64_t n, int64_t stride, int64_t width) {
+    T* __restrict dx = static_cast<T*>(to);
+    const T* __restrict x = static_cast<const T*>(from);
+    const C* lse = static_cast<const C*>(sums);
+    const C* scale = static_cast<const C*>(scales);
+    if (stride == 1) {
+      C sum = *lse, factor = *scale;
+      for (int64_t i = 0; i < n; ++i) dx[i] = T(factor * math::exp(at(x, i) - sum));
+      return;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      const T* row = x + i * stride;
+      T* out = dx + i * stride;
+      for (int64_t l = 0; l < width; ++l) out[l] = T(scale[l] * math::exp(at(row, l) - lse[l]));
+    }
+  }
+
+  static constexpr cpu::SoftmaxTiles tiles = {forward, backward, log_sum, cross_entropy_backward};
+};
+
+}  // namespace
+
+const cpu::SoftmaxTiles* softmax_tiles(DType dtype) {
+  switch (dtype) {
+    case DType::Float:
+      return &Tiles<float>::tiles;
+    case DType::Double:
+      return &Tiles<double>::tiles;
+    case DType::Half:
+      return &Tiles<Half>::tiles;
+    case DType::BFloat16:
+      return &Tiles<BFloat16>::tiles;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace lampas::LAMPAS_ISA

@@ -1,0 +1,152 @@
+// Sorting and selecting along lines, on pairs of key and place.
+#include "cpu/sorting.h"
+
+#include "cpu/order.h"
+#include "runtime/parallel.h"
+
+namespace lampas::cpu {
+namespace {
+
+constexpr int64_t kGrain = 1 << 12;
+
+// Calls body(line of keyed elements, spare, first element, line number) for each line.
+template <class T, class F>
+void each_line(const T* x, const Lines& lines, bool descending, F&& body) {
+  using K = key_t<T>;
+  int64_t grain = std::max<int64_t>(kGrain / std::max<int64_t>(lines.n, 1), 1);
+  parallel_for(lines.count(), grain, [&](int64_t begin, int64_t end) {
+    std::vector<Keyed<K>> line, spare;
+    for (int64_t i = begin; i < end; ++i) {
+      const T* first = x + lines.start(i);
+      line.resize(lines.n);
+      for (int64_t j = 0; j < lines.n; ++j)
+        line[j] = {key_of(first[j * lines.inner], descending), j};
+      body(line, spare, first, i);
+    }
+  });
+}
+
+// Where line i of a result with k elements per line begins.
+int64_t start_of(const Lines& lines, int64_t i, int64_t k) {
+  return i / lines.inner * k * lines.inner + i % lines.inner;
+}
+
+template <class K>
+void take_lowest(std::vector<Keyed<K>>& line, std::vector<Keyed<K>>& spare, int64_t k,
+                 bool sorted) {
+  int64_t n = static_cast<int64_t>(line.size());
+  if (sorted && k * 8 > n) return sort_keyed(line, spare);
+  if (k < n) std::nth_element(line.begin(), line.begin() + k, line.end(), before<K>);
+  if (sorted) std::sort(line.begin(), line.begin() + k, before<K>);
+}
+
+template <class T>
+bool is_nan(T x) {
+  if constexpr (is_floating_v<T>)
+    return static_cast<compute_t<T>>(x) != static_cast<compute_t<T>>(x);
+  else
+    return false;
+}
+
+// The place of the lower median in a line, which is reordered.
+template <class T, class K>
+int64_t middle(std::vector<Keyed<K>>& line, const T* first, const Lines& lines, bool ignore_nan) {
+  int64_t left = lines.n;
+  for (int64_t j = 0; j < lines.n; ++j) {
+    if (!is_nan(first[j * lines.inner])) continue;
+    if (!ignore_nan) return j;
+    --left;
+  }
+  auto at = line.begin() + std::max<int64_t>(left - 1, 0) / 2;
+  std::nth_element(line.begin(), at, line.end(), before<K>);
+  return at->place;
+}
+
+}  // namespace
+
+void sort(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
+          bool descending) {
+  if (x.numel() == 0) return;
+  dispatch<RealsAndBool>(x.dtype(), "sort", [&](auto tag) {
+    using T = decltype(tag);
+    int64_t* places = indices.data<int64_t>();
+    T* y = values.data<T>();
+    each_line(x.data<T>(), lines, descending,
+              [&](auto& line, auto& spare, const T* first, int64_t i) {
+                sort_keyed(line, spare);
+                int64_t at = lines.start(i);
+                for (int64_t j = 0; j < lines.n; ++j, at += lines.inner) {
+                  places[at] = line[j].place;
+                  y[at] = first[line[j].place * lines.inner];
+                }
+              });
+  });
+}
+
+void topk(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
+          int64_t k, bool largest, bool sorted) {
+  if (x.numel() == 0 || k == 0) return;
+  dispatch<Reals>(x.dtype(), "topk_cpu", [&](auto tag) {
+    using T = decltype(tag);
+    int64_t* places = indices.data<int64_t>();
+    T* y = values.data<T>();
+    each_line(x.data<T>(), lines, largest, [&](auto& line, auto& spare, const T* first, int64_t i) {
+      take_lowest(line, spare, k, sorted);
+      int64_t at = start_of(lines, i, k);
+      for (int64_t j = 0; j < k; ++j, at += lines.inner) {
+        places[at] = line[j].place;
+        y[at] = first[line[j].place * lines.inner];
+      }
+    });
+  });
+}
+
+void kth(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
+         int64_t k) {
+  if (x.numel() == 0) return;
+  dispatch<Reals>(x.dtype(), "kthvalue_cpu", [&](auto tag) {
+    using T = decltype(tag);
+    int64_t* places = indices.data<int64_t>();
+    T* y = values.data<T>();
+    each_line(x.data<T>(), lines, false, [&](auto& line, auto&, const T* first, int64_t i) {
+      std::nth_element(line.begin(), line.begin() + k, line.end(), before<key_t<T>>);
+      places[i] = line[k].place;
+      y[i] = first[line[k].place * lines.inner];
+    });
+  });
+}
+
+void median(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
+            bool ignore_nan) {
+  if (x.numel() == 0) return;
+  dispatch<Reals>(x.dtype(), "median_cpu", [&](auto tag) {
+    using T = decltype(tag);
+    int64_t* places = indices.data<int64_t>();
+    T* y = values.data<T>();
+    each_line(x.data<T>(), lines, false, [&](auto& line, auto&, const T* first, int64_t i) {
+      places[i] = middle(line, first, lines, ignore_nan);
+      y[i] = first[places[i] * lines.inner];
+    });
+  });
+}
+
+void mode(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines) {
+  if (x.numel() == 0) return;
+  dispatch<RealsAndBool>(x.dtype(), "mode", [&](auto tag) {
+    using T = decltype(tag);
+    int64_t* places = indices.data<int64_t>();
+    T* y = values.data<T>();
+    each_line(x.data<T>(), lines, false, [&](auto& line, auto& spare, const T* first, int64_t i) {
+      sort_keyed(line, spare);
+      int64_t best = 0, best_length = 0;
+      for (int64_t j = 0, run = 0; j < lines.n; ++j) {
+        run = j && line[j].key == line[j - 1].key ? run + 1 : 1;
+        if (run > best_length) best_length = run, best = j;
+      }
+      places[i] = line[best].place;
+      y[i] = first[line[best].place * lines.inner];
+    });
+  });
+}
+
+}  // namespace lampas::cpu

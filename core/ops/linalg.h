@@ -1,0 +1,66 @@
+// What the operators of linear algebra share: stacks for LAPACK (cpu/lapack.h), checks, shapes.
+#pragma once
+#include "cpu/lapack.h"
+#include "ops/arithmetic.h"
+#include "ops/copy.h"
+#include "ops/kernel.h"
+#include "ops/reduce.h"
+#include "ops/views.h"
+#include "tape/tape.h"
+
+namespace lampas::ops {
+
+inline int64_t rows_of(const Tensor& x) { return x.size(x.dim() - 2); }
+inline int64_t cols_of(const Tensor& x) { return x.size(x.dim() - 1); }
+inline Tensor mh(const Tensor& x) { return transpose(conj(x), -2, -1); }
+inline Tensor flip_last(const Tensor& x) { return transpose(x, -2, -1); }
+
+inline Dims batch_of(const Tensor& x) { return Dims(x.sizes().begin(), x.sizes().end() - 2); }
+inline Dims with(Dims batch, std::initializer_list<int64_t> more) {
+  for (int64_t n : more) batch.push_back(n);
+  return batch;
+}
+
+// Column-major copies of matrices, without history: (..., n, m) in memory for m x n.
+inline Tensor stack_of(const Tensor& x) {
+  tape::NoGrad off;
+  Tensor t = transpose(plain(x), -2, -1), y = empty(t.sizes(), t.dtype(), t.device());
+  copy_values(y, t);
+  return y;
+}
+// The matrices of a stack: a view with column-major strides.
+inline Tensor matrices(const Tensor& stack) {
+  Dims sizes = stack.sizes(), strides = stack.strides();
+  size_t d = sizes.size();
+  std::swap(sizes[d - 1], sizes[d - 2]);
+  std::swap(strides[d - 1], strides[d - 2]);
+  return view_of(stack, sizes, strides);
+}
+inline Tensor new_stack(const Dims& batch, int64_t rows, int64_t cols, DType dtype, Device device) {
+  return empty(with(batch, {cols, rows}), dtype, device);
+}
+inline Tensor new_info(const Dims& batch, Device device) {
+  return zeros(batch, DType::Int32, device);
+}
+
+inline void check_matrix(const Tensor& x, const char* name, const char* argument = "A") {
+  CHECK(x.dim() >= 2, name, ": The input tensor ", argument, " must have at least 2 dimensions.");
+}
+inline void check_floating(const Tensor& x, const char* name, bool low = false) {
+  CHECK(x.is_floating() || x.is_complex(), name,
+        ": Expected a floating point or complex tensor as input. Got ", label(x.dtype()));
+  if (!low)
+    CHECK(!is_reduced(x.dtype()), name, ": Low precision dtypes not supported. Got ",
+          label(x.dtype()));
+}
+inline void check_square(const Tensor& x, const char* name, const char* argument = "A") {
+  check_matrix(x, name, argument);
+  CHECK(rows_of(x) == cols_of(x), name, ": ", argument,
+        " must be batches of square matrices, but they are ", rows_of(x), " by ", cols_of(x),
+        " matrices");
+}
+inline Tensor with_batch(const Tensor& x, const Dims& batch) {
+  return expand(x, with(batch, {rows_of(x), cols_of(x)}));
+}
+
+}  // namespace lampas::ops

@@ -1,0 +1,13 @@
+// What the tensor type needs of the autograd part of the Python layer.
+#pragma once
+#include "python/object.h"
+
+namespace lampas::python {
+
+PyObject* wrap_node(const Ref<tape::Node>& node);  // None for null
+void set_requires_grad(const Tensor& x, bool on);  // PyTorch's checks
+void retain_gradient(const Tensor& x);
+PyObject* construct_tensor(PyTypeObject* type, PyObject* args,
+                           PyObject* kwargs);  // Tensor(...), legacy
+
+}  // namespace lampas::python

@@ -1,0 +1,39 @@
+// The extension module lampas._core.
+#include "python/generator.h"
+#include "python/object.h"
+#include "python/types.h"
+
+namespace lampas::ops {
+void set_up_tape();
+}
+
+namespace {
+
+PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                          "lampas._core",
+                          "The C++ core of Lampas.",
+                          -1,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          nullptr};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit__core() {
+  using namespace lampas::python;
+  return guarded([]() -> PyObject* {
+    Object module(checked(PyModule_Create(&definition)));
+    lampas::ops::set_up_tape();
+    add_runtime(module.get());
+    add_small_types(module.get());
+    add_tensor_type(module.get());
+    add_generator(module.get());
+    add_exchange(module.get());
+    add_autograd(module.get());
+    add_operators(module.get());
+    add_optim(module.get());
+    return module.release();
+  });
+}

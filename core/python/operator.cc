@@ -1,0 +1,318 @@
+// Calling operators from Python: choosing the overload, in-place and out= forms, error texts.
+#include "python/operator.h"
+
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "ops/assign.h"
+#include "tape/history.h"
+
+namespace lampas::python {
+
+bool Arg<Dims>::accepts(PyObject* o) {
+  if (is_integer(o)) return true;
+  if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
+  Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (!is_integer(PySequence_Fast_GET_ITEM(o, i)) &&
+        !PyBool_Check(PySequence_Fast_GET_ITEM(o, i)))
+      return false;
+  return true;
+}
+Dims Arg<Dims>::get(PyObject* o) {
+  Dims dims;
+  if (!PyTuple_Check(o) && !PyList_Check(o)) {
+    dims.push_back(to_int(o));
+    return dims;
+  }
+  Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  for (Py_ssize_t i = 0; i < n; ++i) dims.push_back(to_int(PySequence_Fast_GET_ITEM(o, i)));
+  return dims;
+}
+bool Arg<Tensors>::accepts(PyObject* o) {
+  if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
+  Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+    if (item != Py_None && !is_tensor(item)) return false;
+  }
+  return true;
+}
+Tensors Arg<Tensors>::get(PyObject* o) {
+  Tensors xs;
+  Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  for (Py_ssize_t i = 0; i < n; ++i) xs.push_back(Arg<Tensor>::get(PySequence_Fast_GET_ITEM(o, i)));
+  return xs;
+}
+PyObject* result(const Tensors& xs) {
+  PyObject* tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(xs.size())));
+  for (size_t i = 0; i < xs.size(); ++i)
+    PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), wrap(xs[i]));
+  return tuple;
+}
+
+namespace {
+
+struct Name {
+  bool operator()(const char* a, const char* b) const { return std::strcmp(a, b) < 0; }
+};
+std::map<const char*, Operator, Name>& operators() {
+  static auto* all = new std::map<const char*, Operator, Name>;
+  return *all;
+}
+
+// One callable: an operator, and how it is called.
+struct Callable {
+  PyObject_HEAD vectorcallfunc vectorcall;
+  const Operator* op;
+  PyObject* name;
+  PyObject* dict;
+  bool inplace;
+};
+PyTypeObject *function_type, *method_type;
+
+PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
+  auto* callable = reinterpret_cast<Callable*>(self);
+  return guarded([&] {
+    return call(*callable->op, args, PyVectorcall_NARGS(flags), names, callable->inplace);
+  });
+}
+
+PyObject* callable_repr(PyObject* self) {
+  auto* c = reinterpret_cast<Callable*>(self);
+  return PyUnicode_FromFormat(Py_TYPE(self) == method_type
+                                  ? "<method '%U' of 'torch.Tensor' objects>"
+                                  : "<built-in function %U>",
+                              c->name);
+}
+PyObject* callable_bind(PyObject* self, PyObject* object, PyObject*) {
+  if (!object || object == Py_None) {
+    Py_INCREF(self);
+    return self;
+  }
+  return PyMethod_New(self, object);
+}
+PyObject* callable_name(PyObject* self, void*) {
+  PyObject* name = reinterpret_cast<Callable*>(self)->name;
+  Py_INCREF(name);
+  return name;
+}
+PyObject* callable_doc(PyObject* self, void*) {
+  auto* c = reinterpret_cast<Callable*>(self);
+  std::string doc;
+  for (const Overload& o : c->op->overloads)
+    doc += (doc.empty() ? "" : "\n") + o.signature.text(c->op->name);
+  return PyUnicode_FromString(doc.c_str());
+}
+PyObject* callable_module(PyObject*, void*) { return PyUnicode_FromString("lampas"); }
+
+PyMemberDef callable_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Callable, vectorcall), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(Callable, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyGetSetDef callable_getset[] = {
+    {"__name__", callable_name, nullptr, nullptr, nullptr},
+    {"__qualname__", callable_name, nullptr, nullptr, nullptr},
+    {"__doc__", callable_doc, nullptr, nullptr, nullptr},
+    {"__module__", callable_module, nullptr, nullptr, nullptr},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyType_Slot function_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                                {Py_tp_repr, reinterpret_cast<void*>(callable_repr)},
+                                {Py_tp_members, callable_members},
+                                {Py_tp_getset, callable_getset},
+                                {0, nullptr}};
+PyType_Slot method_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+                              {Py_tp_repr, reinterpret_cast<void*>(callable_repr)},
+                              {Py_tp_descr_get, reinterpret_cast<void*>(callable_bind)},
+                              {Py_tp_members, callable_members},
+                              {Py_tp_getset, callable_getset},
+                              {0, nullptr}};
+PyType_Spec function_spec = {
+    "builtin_function_or_method", sizeof(Callable), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    function_slots};
+PyType_Spec method_spec = {"method_descriptor", sizeof(Callable), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
+                               Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                           method_slots};
+
+PyObject* make_callable(PyTypeObject* type, const Operator& op, const std::string& name,
+                        bool inplace) {
+  auto* c = reinterpret_cast<Callable*>(checked(type->tp_alloc(type, 0)));
+  c->vectorcall = vectorcall;
+  c->op = &op;
+  c->inplace = inplace;
+  c->dict = nullptr;
+  c->name = checked(PyUnicode_InternFromString(name.c_str()));
+  return reinterpret_cast<PyObject*>(c);
+}
+
+PyObject* named(PyTypeObject* type, PyObject* tuple) {
+  if (!type) return tuple;
+  Object plain(tuple);
+  return checked(
+      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(type), plain.get(), nullptr));
+}
+
+std::string given_types(PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  std::string text;
+  Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
+  for (Py_ssize_t i = 0; i < total; ++i) {
+    if (i) text += ", ";
+    if (i >= n) text += concat(PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, i - n)), "=");
+    text += type_name(args[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
+PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names,
+               bool inplace) {
+  PyObject* slots[kMaxParams];
+  std::string why;
+  for (const Overload& overload : op.overloads) {
+    PyObject* out = nullptr;
+    Object keep;
+    why.clear();
+    if (!overload.signature.bind(args, n, names, slots, op.forms & OUT && !inplace ? &out : nullptr,
+                                 &keep, &why, op.name))
+      continue;
+    if (inplace) {
+      if (overload.invoke_inplace) return overload.invoke_inplace(slots, overload.context);
+      tape::check_write(unwrap(slots[0]));
+      Object made(overload.invoke(slots, overload.context));
+      CHECK(is_tensor(made.get()), op.name, "_ has no in-place form");
+      ops::assign_(op.name, unwrap(slots[0]), unwrap(made.get()));
+      Py_INCREF(slots[0]);
+      return slots[0];
+    }
+    if (out && overload.invoke_out) return overload.invoke_out(slots, out, overload.context);
+    PyObject* made = overload.invoke(slots, overload.context);
+    if (out) {
+      Object result(made);
+      return named(overload.signature.result_type, write_out(op.name, out, result.get()));
+    }
+    return named(overload.signature.result_type, made);
+  }
+  if (op.overloads.size() == 1) fail(ErrorKind::Type, why);
+  std::string text = concat(op.name, "() received an invalid combination of arguments - got (",
+                            given_types(args, n, names), "), but expected one of:\n");
+  for (const Overload& o : op.overloads) text += concat(" * ", o.signature.text("").c_str(), "\n");
+  fail(ErrorKind::Type, text);
+}
+
+PyObject* write_out(const char* op, PyObject* out, PyObject* made) {
+  if (is_tensor(made)) {
+    if (PyTuple_Check(out) || PyList_Check(out)) {
+      CHECK_KIND(PySequence_Fast_GET_SIZE(out) == 1, Type, op,
+                 "(): argument 'out' must be Tensor, not ", type_name(out));
+      out = PySequence_Fast_GET_ITEM(out, 0);
+    }
+    CHECK_KIND(is_tensor(out), Type, op, "(): argument 'out' must be Tensor, not ", type_name(out));
+    ops::write_out(op, unwrap(out), unwrap(made));
+    Py_INCREF(out);
+    return out;
+  }
+  CHECK_KIND(PyTuple_Check(out) || PyList_Check(out), Type, op,
+             "(): argument 'out' must be tuple of Tensors, not ", type_name(out));
+  Py_ssize_t n = PyTuple_GET_SIZE(made);
+  CHECK_KIND(PySequence_Fast_GET_SIZE(out) == n, Type, op, "(): expected a tuple of ", n,
+             " tensors as 'out'");
+  Object tuple(checked(PyTuple_New(n)));
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* target = PySequence_Fast_GET_ITEM(out, i);
+    PyTuple_SET_ITEM(tuple.get(), i, write_out(op, target, PyTuple_GET_ITEM(made, i)));
+  }
+  return tuple.release();
+}
+
+namespace {
+
+// For composites, whose forms are made in Python (ops/register.py).
+PyObject* write_out_(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    const char* op;
+    PyObject *out, *made;
+    if (!PyArg_ParseTuple(args, "sOO", &op, &out, &made)) throw PythonError();
+    if (PyList_Check(made))
+      fail(ErrorKind::Type, op, "(): out= is not supported for a list of results");
+    return write_out(op, out, made);
+  });
+}
+PyObject* assign(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    const char* op;
+    PyObject *self, *made;
+    if (!PyArg_ParseTuple(args, "sOO", &op, &self, &made)) throw PythonError();
+    CHECK_KIND(is_tensor(self) && is_tensor(made), Type, op,
+               "(): argument 'self' must be Tensor, not ", type_name(self));
+    ops::assign_(op, unwrap(self), unwrap(made));
+    return Py_NewRef(self);
+  });
+}
+PyObject* check_write(PyObject*, PyObject* x) {
+  return guarded([&]() -> PyObject* {
+    CHECK_KIND(is_tensor(x), Type, "expected a Tensor, got ", type_name(x));
+    tape::check_write(unwrap(x));
+    Py_RETURN_NONE;
+  });
+}
+PyMethodDef module_functions[] = {{"_write_out", write_out_, METH_VARARGS, nullptr},
+                                  {"_assign", assign, METH_VARARGS, nullptr},
+                                  {"_check_write", check_write, METH_O, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+Operator& operator_named(const char* name) {
+  Operator& op = operators()[name];
+  op.name = name;
+  return op;
+}
+
+void add_operator_type(PyObject* module) {
+  if (PyModule_AddFunctions(module, module_functions) < 0) throw PythonError();
+  function_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&function_spec)));
+  method_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&method_spec)));
+}
+
+void publish(PyObject* module) {
+  Object names(PyList_New(0));
+  for (auto& [name, op] : operators()) {
+    std::string spelled = name;
+    if (op.forms & (FN | PRIVATE)) {
+      Object f(make_callable(function_type, op, spelled, false));
+      PyModule_AddObjectRef(module, name, f.get());
+    }
+    if (op.forms & FN) {
+      Object s(PyUnicode_FromString(name));
+      PyList_Append(names.get(), s.get());
+    }
+    auto* type = reinterpret_cast<PyObject*>(tensor_type);
+    if (op.forms & METHOD) {
+      Object m(make_callable(method_type, op, spelled, false));
+      PyObject_SetAttrString(type, name, m.get());
+    }
+    if (!(op.forms & INPLACE)) continue;
+    spelled += "_";
+    if (op.forms & METHOD) {
+      Object m(make_callable(method_type, op, spelled, true));
+      PyObject_SetAttrString(type, spelled.c_str(), m.get());
+    }
+    if (op.forms & (FN | PRIVATE)) {
+      Object f(make_callable(function_type, op, spelled, true));
+      PyModule_AddObjectRef(module, spelled.c_str(), f.get());
+    }
+    if (op.forms & FN) {
+      Object s(PyUnicode_FromString(spelled.c_str()));
+      PyList_Append(names.get(), s.get());
+    }
+  }
+  PyModule_AddObjectRef(module, "_functions", names.get());
+  PyType_Modified(tensor_type);
+}
+
+}  // namespace lampas::python

@@ -1,0 +1,80 @@
+// The callable objects behind lampas.<name>, Tensor.<name>, Tensor.<name>_ : one C type for all
+// operators.
+#pragma once
+#include <vector>
+
+#include "python/convert.h"
+#include "python/signature.h"
+
+namespace lampas::python {
+
+enum Forms : unsigned { FN = 1, METHOD = 2, INPLACE = 4, OUT = 8, PRIVATE = 16 };
+
+struct Overload {
+  Signature signature;
+  PyObject* (*invoke)(PyObject* const* slots, const void* context);  // new reference, or throws
+  const void* context = nullptr;
+  // Native in-place and out= forms (rows have them); null: the result is written over afterwards.
+  PyObject* (*invoke_inplace)(PyObject* const* slots, const void* context) = nullptr;
+  PyObject* (*invoke_out)(PyObject* const* slots, PyObject* out, const void* context) = nullptr;
+};
+
+struct Operator {
+  const char* name;
+  unsigned forms = 0;
+  std::vector<Overload> overloads;
+};
+
+// Calls the first overload that accepts the arguments. Throws.
+PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names,
+               bool inplace);
+
+Operator& operator_named(const char* name);  // made on first use
+void add_operator_type(PyObject* module);
+void publish(PyObject* module);  // makes functions and methods of all operators
+
+// `result` (a tensor or tuple) written into `out`, resized as PyTorch does.
+PyObject* write_out(const char* op, PyObject* out, PyObject* result);
+
+template <auto F>
+struct Caller;
+template <class R, class... A, R (*F)(A...)>
+struct Caller<F> {
+  template <size_t... I>
+  static PyObject* run(PyObject* const* slots, std::index_sequence<I...>) {
+    std::tuple<held_t<A>...> held{Arg<std::remove_cvref_t<A>>::get(slots[I])...};
+    if constexpr (std::is_void_v<R>) {
+      F(std::get<I>(held)...);
+      Py_RETURN_NONE;
+    } else {
+      return result(F(std::get<I>(held)...));
+    }
+  }
+  static PyObject* invoke(PyObject* const* slots, const void*) {
+    return run(slots, std::index_sequence_for<A...>());
+  }
+  static void describe(Signature& s) {
+    size_t i = 0;
+    (void)i;
+    CHECK(s.params.size() == sizeof...(A), "an operator's row names ", s.params.size(),
+          " parameters, its C++ function has ", sizeof...(A));
+    ((s.params[i].accepts = Arg<std::remove_cvref_t<A>>::accepts,
+      s.params[i].type = Arg<std::remove_cvref_t<A>>::name, ++i),
+     ...);
+  }
+};
+
+template <auto F>
+void define(const char* name, const char* text, unsigned forms) {
+  Operator& op = operator_named(name);
+  op.forms |= forms;
+  Overload overload{Signature::parse(name, text), &Caller<F>::invoke};
+  try {
+    Caller<F>::describe(overload.signature);
+  } catch (const Error& e) {
+    fail(name, ": ", e.what());
+  }
+  op.overloads.push_back(std::move(overload));
+}
+
+}  // namespace lampas::python

@@ -1,0 +1,102 @@
+// Makes every row and every primitive callable from Python. No operator is named here: the tables
+// are.
+#include "ops/primitives.h"
+#include "ops/row_call.h"
+#include "ops/rows.h"
+#include "python/operator.h"
+#include "python/types.h"
+
+namespace lampas::python {
+
+namespace {
+
+using rows::Row;
+
+bool tensor_or_number(PyObject* o) { return is_tensor(o) || is_number(o); }
+bool number_or_none(PyObject* o) { return o == Py_None || is_number(o); }
+
+ops::RowArgs row_args(PyObject* const* slots, const rows::Info& info) {
+  ops::RowArgs args;
+  for (int i = 0; i < info.inputs; ++i) {
+    if (is_tensor(slots[i])) {
+      args.inputs[i] = unwrap(slots[i]);
+    } else {
+      args.is_scalar[i] = true;
+      args.scalars[i] = to_scalar(slots[i]);
+    }
+  }
+  for (int i = 0; i < info.params; ++i) {
+    PyObject* o = slots[info.inputs + i];
+    args.params[i] = o == Py_None ? Scalar(std::numeric_limits<double>::quiet_NaN()) : to_scalar(o);
+  }
+  return args;
+}
+
+Row row_of(const void* context) { return static_cast<Row>(reinterpret_cast<uintptr_t>(context)); }
+
+PyObject* invoke_row(PyObject* const* slots, const void* context) {
+  Row row = row_of(context);
+  ops::RowArgs args = row_args(slots, rows::info(row));
+  return wrap(ops::call(row, args, ops::Form::Function));
+}
+PyObject* invoke_row_inplace(PyObject* const* slots, const void* context) {
+  Row row = row_of(context);
+  ops::RowArgs args = row_args(slots, rows::info(row));
+  ops::call(row, args, ops::Form::Inplace);
+  return Py_NewRef(slots[0]);
+}
+PyObject* invoke_row_out(PyObject* const* slots, PyObject* out, const void* context) {
+  Row row = row_of(context);
+  const rows::Info& info = rows::info(row);
+  CHECK_KIND(is_tensor(out), Type, info.name, "(): argument 'out' must be Tensor, not ",
+             type_name(out));
+  ops::RowArgs args = row_args(slots, info);
+  args.out = unwrap(out);
+  ops::call(row, args, ops::Form::Function);
+  return Py_NewRef(out);
+}
+
+void define_row(Row row) {
+  const rows::Info& info = rows::info(row);
+  Operator& op = operator_named(info.name);
+  op.forms |= info.forms;
+  Overload overload{Signature::parse(info.name, info.signature), invoke_row,
+                    reinterpret_cast<const void*>(static_cast<uintptr_t>(row)), invoke_row_inplace,
+                    invoke_row_out};
+  auto& params = overload.signature.params;
+  CHECK(params.size() == static_cast<size_t>(info.inputs + info.params), "row ", info.name,
+        ": the signature has ", params.size(), " parameters");
+  for (size_t i = 0; i < params.size(); ++i) {
+    bool input = i < info.inputs;
+    params[i].accepts = !input ? number_or_none : info.inputs == 1 ? is_tensor : tensor_or_number;
+    params[i].type = input ? "Tensor" : "Number";
+  }
+  op.overloads.push_back(std::move(overload));
+}
+
+void define_alias(const char* alias, const char* name) {
+  const Operator& from = operator_named(name);
+  CHECK(!from.overloads.empty(), "alias ", alias, ": there is no operator ", name);
+  Operator& to = operator_named(alias);
+  to.forms = from.forms;
+  to.overloads = from.overloads;
+}
+
+}  // namespace
+
+void add_operators(PyObject* module) {
+  add_operator_type(module);
+  for (int i = 0; i < rows::count(); ++i) define_row(static_cast<Row>(i));
+#define PRIMITIVE(result, name, params, python, forms) define<&ops::name>(#name, python, forms);
+#define OVERLOAD(result, name, spelled, params, python, forms) \
+  define<&ops::name>(spelled, python, forms);
+#include "ops/primitives.def"
+#undef PRIMITIVE
+#undef OVERLOAD
+#define ALIAS(alias, name) define_alias(#alias, #name);
+#include "ops/aliases.def"
+#undef ALIAS
+  publish(module);
+}
+
+}  // namespace lampas::python

@@ -1,0 +1,36 @@
+// The Python side of an operator's parameters: names, defaults, keyword-only part, parsed once from
+// the string in its row ("input, dim, *, dtype=None -> values, indices").
+#pragma once
+#include <string>
+#include <vector>
+
+#include "python/object.h"
+
+namespace lampas::python {
+
+inline constexpr int kMaxParams = 16;
+
+struct Parameter {
+  PyObject* name;      // interned
+  PyObject* standard;  // the default; null: must be given
+  bool keyword_only = false;
+  bool greedy = false;  // "size...": ints may be given one by one
+  bool (*accepts)(PyObject*) = nullptr;
+  const char* type = "";  // as error messages spell it
+};
+
+struct Signature {
+  std::vector<Parameter> params;
+  size_t positional = 0;                // how many may be given by position
+  PyTypeObject* result_type = nullptr;  // of named results, else null
+
+  static Signature parse(const char* op, const char* text);
+  // Fills slots (borrowed references; null never). Returns false, without an exception, when the
+  // arguments do not fit; `why` then tells. `extra` receives "out" when given and not a parameter.
+  // A tuple made for greedy ints is put into `keep`.
+  bool bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObject** slots, PyObject** out,
+            Object* keep, std::string* why, const char* op) const;
+  std::string text(const char* op) const;
+};
+
+}  // namespace lampas::python

@@ -1,0 +1,17 @@
+// What each file of the Python layer adds to the module `lampas._core`. Each raises PythonError on
+// failure.
+#pragma once
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+namespace lampas::python {
+
+void add_small_types(PyObject* module);  // dtype, device, Size, memory_format, layout
+void add_tensor_type(PyObject* module);  // Tensor
+void add_operators(PyObject* module);    // every primitive and row, as functions and methods
+void add_autograd(PyObject* module);     // Node, grad modes, backward, Function support
+void add_exchange(PyObject* module);     // NumPy, DLPack, buffers, storages, tensor(data)
+void add_runtime(PyObject* module);      // threads, memory, defaults
+void add_optim(PyObject* module);        // gathering for optimizer steps
+
+}  // namespace lampas::python

@@ -1,0 +1,26 @@
+// A block of memory on one device, shared by all tensors that view it.
+#pragma once
+#include "runtime/device.h"
+#include "runtime/ref.h"
+
+namespace lampas {
+
+struct Storage {
+  uint32_t refs = 1;
+  uint32_t version =
+      0;  // bumped by every in-place write; what autograd checks saved tensors against
+  void* data = nullptr;  // null when empty or on meta
+  size_t bytes = 0;      // usable length
+  Device device;
+  bool resizable = true;             // false for memory that belongs to someone else
+  void (*free)(Storage*) = nullptr;  // gives `data` back; null: nothing to do
+  void* owner = nullptr;             // for `free`: e.g. the foreign object that owns the memory
+
+  static Ref<Storage> allocate(size_t bytes, Device device);
+  static Ref<Storage> borrow(void* data, size_t bytes, Device device, void (*free)(Storage*),
+                             void* owner);
+  void resize(size_t bytes);  // keeps the common prefix
+  static void destroy(Storage* storage);
+};
+
+}  // namespace lampas

@@ -1,0 +1,93 @@
+"""Lampas: PyTorch's everyday API on a small engine. `import lampas as torch`.
+
+This file only gathers names: operators come from the core and from `ops/`, sub-packages load when first used.
+"""
+
+import importlib as _importlib
+
+from lampas import _core
+from lampas import tensor_methods as _tensor_methods
+from lampas._core import (
+    Size,
+    Tensor,
+    UntypedStorage,
+    device,
+    dtype,
+    from_numpy,
+    frombuffer,
+    get_default_dtype,
+    get_num_threads,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    layout,
+    memory_format,
+    set_default_dtype,
+    set_num_threads,
+)
+from lampas.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from lampas.ops import register as _register
+from lampas.printing import set_printoptions
+from lampas.types_info import finfo, iinfo
+
+__version__ = "2.8.0+lampas"
+
+for _name in _core._functions:
+    globals()[_name] = getattr(_core, _name)
+for _name in _core.__dict__:
+    if isinstance(_core.__dict__[_name], (dtype, memory_format, layout)):
+        globals()[_name] = _core.__dict__[_name]
+
+# Families of composites; each registers its functions and Tensor methods when imported.
+_FAMILIES = (
+    "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
+    "elementwise", "gradient", "storage", "defaults", "spectral", "linalg", "matrices",
+    "contraction",
+)  # fmt: skip
+for _name in _FAMILIES:
+    _importlib.import_module(f"lampas.ops.{_name}")
+globals().update(_register.FUNCTIONS)
+
+from math import e, inf, nan, pi  # noqa: E402
+
+newaxis = None
+
+# Loaded when first used: `lampas.nn`, or a name that lives in one of them.
+_SUBMODULES = {
+    "amp", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "export", "fft", "func",
+    "fx", "hub", "jit", "library", "linalg", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
+    "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
+    "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
+    "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional",
+}  # fmt: skip
+_LAZY_NAMES = {
+    "save": "serialization",
+    "load": "serialization",
+    "Generator": "random",
+    "default_generator": "random",
+    "manual_seed": "random",
+    "seed": "random",
+    "initial_seed": "random",
+    "get_rng_state": "random",
+    "set_rng_state": "random",
+    "compile": "compiler",
+    "vmap": "func",
+    "autocast": "amp",
+}
+
+
+def __getattr__(name):
+    if name in _LAZY_NAMES:
+        value = getattr(_importlib.import_module(f"lampas.{_LAZY_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        try:
+            return _importlib.import_module(f"lampas.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"lampas.{name}":
+                raise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_SUBMODULES, *_LAZY_NAMES})

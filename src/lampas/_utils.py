@@ -1,0 +1,116 @@
+"""The functions that a file names to rebuild tensors, under PyTorch's paths, and their inverse.
+
+A storage in a file is a `StorageRef`; how its bytes travel is decided by the pickler.
+"""
+
+import collections
+
+import lampas
+
+
+class StorageRef:
+    """A storage together with the dtype under which a file lists it.
+
+    `storage` is None on the meta device, where there are no bytes.
+    """
+
+    __slots__ = ("storage", "dtype")
+
+    def __init__(self, storage, dtype):
+        self.storage = storage
+        self.dtype = dtype
+
+    def __reduce__(self):
+        from lampas.serialization.storage import storage_bytes
+
+        return _storage_from_bytes, (bytes(storage_bytes(self.storage)), self.dtype)
+
+
+def _storage_from_bytes(data, dtype):
+    from lampas.serialization.storage import storage_from
+
+    return StorageRef(storage_from(data), dtype)
+
+
+def reduce_tensor(tensor):
+    """How to pickle `tensor`: a function of this module and its arguments."""
+    state = dict(getattr(tensor, "__dict__", ()))
+    if isinstance(tensor, lampas.nn.Parameter) and type(tensor) is lampas.nn.Parameter:
+        head = (tensor.detach(), tensor.requires_grad, collections.OrderedDict())
+        if state:
+            return _rebuild_parameter_with_state, (*head, state)
+        return _rebuild_parameter, head
+    plain = _reduce_plain(tensor)
+    if type(tensor) is lampas.Tensor and not state:
+        return plain
+    from lampas._tensor import _rebuild_from_type_v2
+
+    return _rebuild_from_type_v2, (plain[0], type(tensor), plain[1], state)
+
+
+def _reduce_plain(tensor):
+    size, stride, dtype = tuple(tensor.size()), tensor.stride(), tensor.dtype
+    hooks = collections.OrderedDict()  # a tensor's hooks are not saved
+    if tensor.device.type == "meta":
+        return _rebuild_meta_tensor_no_storage, (dtype, size, stride, tensor.requires_grad)
+    if tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
+        size, stride = tuple(tensor.size()), tensor.stride()
+    ref = StorageRef(tensor.untyped_storage(), dtype)
+    head = (ref, tensor.storage_offset(), size, stride, tensor.requires_grad, hooks)
+    if dtype in (lampas.uint16, lampas.uint32, lampas.uint64):
+        return _rebuild_tensor_v3, (*head, dtype)
+    return _rebuild_tensor_v2, head
+
+
+def _rebuild_tensor(storage, storage_offset, size, stride):
+    return _view(storage, storage.dtype, storage_offset, size, stride)
+
+
+def _rebuild_tensor_v2(
+    storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None
+):
+    tensor = _view(storage, storage.dtype, storage_offset, size, stride)
+    return _finish(tensor, requires_grad, metadata)
+
+
+def _rebuild_tensor_v3(
+    storage, storage_offset, size, stride, requires_grad, backward_hooks, dtype, metadata=None
+):
+    tensor = _view(storage, dtype, storage_offset, size, stride)
+    return _finish(tensor, requires_grad, metadata)
+
+
+def _rebuild_meta_tensor_no_storage(dtype, size, stride, requires_grad):
+    return lampas.empty_strided(
+        size, stride, dtype=dtype, device="meta", requires_grad=requires_grad
+    )
+
+
+def _rebuild_parameter(data, requires_grad, backward_hooks):
+    return lampas.nn.Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
+    parameter = lampas.nn.Parameter(data, requires_grad)
+    parameter.__dict__.update(state)
+    return parameter
+
+
+def _view(ref, dtype, offset, size, stride):
+    if not isinstance(ref, StorageRef):
+        raise TypeError(f"expected a storage, but got {type(ref).__name__}")
+    if ref.storage is None:
+        return lampas.empty_strided(size, stride, dtype=dtype, device="meta")
+    return lampas._core._tensor_from_storage(ref.storage, dtype, offset, size, stride)
+
+
+def _finish(tensor, requires_grad, metadata):
+    if metadata:
+        if metadata.get("conj"):
+            tensor = tensor.conj()
+        if metadata.get("neg"):
+            tensor = tensor._neg_view()
+    if requires_grad:
+        tensor.requires_grad_()
+    return tensor

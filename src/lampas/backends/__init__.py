@@ -1,0 +1,92 @@
+"""`torch.backends`: switches that scripts set. They are kept and read back; none changes how lampas computes."""
+
+import contextlib
+import sys
+import types
+
+
+class _Backend(types.ModuleType):
+    """A module of switches. `flags` sets some of them for a while."""
+
+    def __init__(self, name, answers, **switches):
+        super().__init__(f"lampas.backends.{name}")
+        self.__dict__.update(switches)
+        for question, answer in answers.items():
+            setattr(self, question, _answering(question, answer))
+        self._switches = tuple(switches)
+        sys.modules[self.__name__] = self
+
+    @contextlib.contextmanager
+    def flags(self, **values):
+        """Context: these switches have these values."""
+        kept = {name: getattr(self, name) for name in self._switches}
+        self.__dict__.update(values)
+        try:
+            yield
+        finally:
+            self.__dict__.update(kept)
+
+
+def _answering(name, answer):
+    def ask(*args, **kwargs):
+        return answer
+
+    ask.__name__ = ask.__qualname__ = name
+    return ask
+
+
+class _Group:
+    """Switches below a backend: `cuda.matmul`."""
+
+    def __init__(self, **switches):
+        self.__dict__.update(switches)
+
+
+_NOT_THERE = {"is_available": False}
+
+cudnn = _Backend(
+    "cudnn", {"is_available": False, "version": None, "is_acceptable": False},
+    enabled=True, benchmark=False, deterministic=False, allow_tf32=True, benchmark_limit=10,
+)  # fmt: skip
+cuda = _Backend(
+    "cuda",
+    {
+        "is_built": False,
+        "flash_sdp_enabled": True,
+        "mem_efficient_sdp_enabled": True,
+        "math_sdp_enabled": True,
+        "cudnn_sdp_enabled": True,
+        **{f"enable_{kind}_sdp": None for kind in ("flash", "mem_efficient", "math", "cudnn")},
+    },
+)
+cuda.matmul = _Group(
+    allow_tf32=False,
+    allow_fp16_reduced_precision_reduction=True,
+    allow_bf16_reduced_precision_reduction=True,
+    allow_fp16_accumulation=False,
+)
+mps = _Backend("mps", {"is_available": False, "is_built": False, "is_macos_or_newer": False})
+mkl = _Backend("mkl", _NOT_THERE)
+mkldnn = _Backend("mkldnn", _NOT_THERE, enabled=True, deterministic=False, allow_tf32=True)
+openmp = _Backend("openmp", _NOT_THERE)
+opt_einsum = _Backend("opt_einsum", _NOT_THERE, enabled=False, strategy=None)
+nnpack = _Backend("nnpack", _NOT_THERE, enabled=False)
+mha = _Backend("mha", {"get_fastpath_enabled": False, "set_fastpath_enabled": None})
+xeon = _Backend("xeon", {})
+cusparselt = _Backend("cusparselt", {"is_available": False, "version": None})
+quantized = _Backend("quantized", {}, engine="none", supported_engines=["none"])
+
+
+class _Cpu(_Backend):
+    @staticmethod
+    def get_cpu_capability():
+        """The instruction set in use, as PyTorch spells it."""
+        try:
+            with open("/proc/cpuinfo") as file:
+                found = file.read()
+        except OSError:
+            return "DEFAULT"
+        return "AVX512" if "avx512f" in found else "AVX2" if "avx2" in found else "DEFAULT"
+
+
+cpu = _Cpu("cpu", {})

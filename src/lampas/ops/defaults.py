@@ -1,0 +1,193 @@
+"""Settings of the whole process: default type and device, determinism, precision of matrix products."""
+
+from lampas import _core
+from lampas.ops import creation
+from lampas.ops.register import FUNCTIONS, composite
+
+_state = {
+    "deterministic": False, "warn_only": False, "fill": True, "precision": "highest", "warn_always": False,
+    "interop": 1, "device": None,
+}  # fmt: skip
+
+
+@composite
+def set_default_dtype(d):
+    """Sets the type of floating-point results made from Python numbers: a floating-point dtype."""
+    if not isinstance(d, _core.dtype):
+        raise TypeError(
+            "invalid dtype object: only floating-point types are supported as the default type"
+        )
+    if not d.is_floating_point:
+        raise TypeError("only floating-point types are supported as the default type")
+    _core.set_default_dtype(d)
+
+
+@composite
+def set_default_tensor_type(t):
+    """Sets the default type by the name of a tensor type: "torch.DoubleTensor"."""
+    name = (t if isinstance(t, str) else t.__name__).rpartition(".")[2]
+    names = {
+        "FloatTensor": "float32",
+        "DoubleTensor": "float64",
+        "HalfTensor": "float16",
+        "BFloat16Tensor": "bfloat16",
+    }
+    if name not in names:
+        raise TypeError("only floating-point types are supported as the default type")
+    _core.set_default_dtype(getattr(_core, names[name]))
+
+
+@composite
+def get_default_device():
+    """The device on which tensors are made when none is named."""
+    return creation._default_devices[-1] if creation._default_devices else _core.device("cpu")
+
+
+@composite
+def set_default_device(device):
+    """Sets the device on which tensors are made when none is named. Only the CPU is offered here."""
+    if device is not None and _core.device(device).type != "cpu":
+        raise NotImplementedError(f"set_default_device: {device}")
+
+
+@composite
+def get_device(input):
+    """The index of the tensor's device, -1 on the CPU."""
+    return input.get_device()
+
+
+@composite
+def set_flush_denormal(mode):
+    """Not offered: returns False, as where the processor cannot do it."""
+    return False
+
+
+@composite
+def use_deterministic_algorithms(mode, *, warn_only=False):
+    """Notes the wish; every operator here is deterministic."""
+    _state["deterministic"], _state["warn_only"] = bool(mode), bool(warn_only)
+
+
+@composite
+def are_deterministic_algorithms_enabled():
+    """What use_deterministic_algorithms was given."""
+    return _state["deterministic"]
+
+
+@composite
+def is_deterministic_algorithms_warn_only_enabled():
+    """What use_deterministic_algorithms was given as warn_only."""
+    return _state["warn_only"]
+
+
+@composite
+def set_deterministic_debug_mode(debug_mode):
+    """0 "default", 1 "warn" or 2 "error"."""
+    names = {"default": 0, "warn": 1, "error": 2}
+    if isinstance(debug_mode, str):
+        if debug_mode not in names:
+            raise RuntimeError(
+                f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got {debug_mode}"
+            )
+        debug_mode = names[debug_mode]
+    if debug_mode not in (0, 1, 2):
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}"
+        )
+    use_deterministic_algorithms(debug_mode > 0, warn_only=debug_mode == 1)
+
+
+@composite
+def get_deterministic_debug_mode():
+    """0, 1 or 2: see set_deterministic_debug_mode."""
+    return 0 if not _state["deterministic"] else 1 if _state["warn_only"] else 2
+
+
+@composite
+def set_float32_matmul_precision(precision):
+    """Notes "highest", "high" or "medium"; products on the CPU are always exact to float32."""
+    if precision in ("highest", "high", "medium"):
+        _state["precision"] = precision
+
+
+@composite
+def get_float32_matmul_precision():
+    """What set_float32_matmul_precision was given."""
+    return _state["precision"]
+
+
+@composite
+def set_warn_always(b):
+    """Whether warnings come every time instead of once."""
+    _state["warn_always"] = bool(b)
+
+
+@composite
+def is_warn_always_enabled():
+    """What set_warn_always was given."""
+    return _state["warn_always"]
+
+
+@composite
+def set_num_interop_threads(n):
+    """Noted only: there is one pool of threads (set_num_threads)."""
+    if n <= 0:
+        raise RuntimeError("expected positive number of threads")
+    _state["interop"] = n
+
+
+@composite
+def get_num_interop_threads():
+    """What set_num_interop_threads was given."""
+    return _state["interop"]
+
+
+@composite
+def is_distributed(input):
+    """False."""
+    return False
+
+
+@composite
+def compiled_with_cxx11_abi():
+    """True."""
+    return True
+
+
+@composite
+def is_vulkan_available():
+    """False."""
+    return False
+
+
+_core.Tensor.is_distributed = is_distributed
+
+
+def _autocast_question(name):
+    def ask():
+        from lampas import amp
+
+        return amp.is_enabled(name)
+
+    return ask
+
+
+for _device in ("cpu", "ipu", "xla"):
+    _ask = _autocast_question(_device)
+    _ask.__name__ = _ask.__qualname__ = f"is_autocast_{_device}_enabled"
+    composite(_ask)
+
+
+@composite
+def is_autocast_cache_enabled():
+    """True."""
+    return True
+
+
+@composite
+def get_autocast_dtype(device_type):
+    """The lower precision of mixed precision: bfloat16 on the CPU, float16 elsewhere."""
+    return _core.bfloat16 if device_type == "cpu" else _core.float16
+
+
+FUNCTIONS["legacy_contiguous_format"] = _core.contiguous_format

@@ -1,0 +1,107 @@
+"""The pickler of `save`: PyTorch's names for our classes, storages beside the pickle."""
+
+import pickle
+from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
+
+import lampas
+from lampas._utils import StorageRef, reduce_tensor
+from lampas.serialization import names
+from lampas.serialization.storage import location_tag
+
+_PLAIN = {str, int, float, bool, type(None), bytes, dict, list, tuple, set, type}
+
+
+class Pickler(pickle._Pickler):
+    """Writes one object. Afterwards `storages` maps the keys it used to the storages.
+
+    The pickler in Python, not the one in C: only its way of writing names can be changed.
+    """
+
+    def __init__(self, file, protocol=2):
+        super().__init__(file, protocol=protocol)
+        self.storages = {}
+        self._keys = {}
+
+    def persistent_id(self, obj):
+        """The reference that stands in the pickle for a storage."""
+        if type(obj) is StorageRef:
+            storage, dtype = obj.storage, obj.dtype
+        elif isinstance(obj, lampas.UntypedStorage):
+            storage, dtype = obj, lampas.uint8
+        else:
+            return None
+        cls = names.storage_class(dtype)
+        if type(obj) is not StorageRef:
+            cls = names.STORAGE_CLASSES["UntypedStorage"]
+        itemsize = dtype.itemsize if cls.dtype is not None else 1
+        count = storage.nbytes() // itemsize
+        return "storage", cls, self._key(storage), location_tag(storage), count
+
+    def _key(self, storage):
+        # Views of one storage share an address; empty storages have none and share nothing.
+        place = (storage.data_ptr(), str(storage.device)) if storage.nbytes() else object()
+        key = self._keys.setdefault(place, str(len(self._keys)))
+        # The reference keeps the memory from being handed out again while the pickle is written.
+        self.storages.setdefault(key, storage)
+        return key
+
+    def reducer_override(self, obj):
+        if type(obj) in _PLAIN:
+            return NotImplemented
+        if isinstance(obj, lampas.Tensor):
+            return reduce_tensor(obj)
+        if isinstance(obj, lampas.dtype):
+            return names.dtype_name(obj)
+        if isinstance(obj, lampas.device):
+            index = () if obj.index is None else (obj.index,)
+            return lampas.device, (obj.type, *index)
+        if isinstance(obj, lampas.Size):
+            return lampas.Size, (tuple(obj),)
+        if type(obj) is names.StorageClass:
+            return obj.__name__
+        return NotImplemented
+
+    def save_global(self, obj, name=None):
+        module, name = self._path(obj, name)
+        if self.proto >= 4:
+            self.save(module)
+            self.save(name)
+            self.write(pickle.STACK_GLOBAL)
+        else:
+            if (module, name) in REVERSE_NAME_MAPPING:
+                module, name = REVERSE_NAME_MAPPING[(module, name)]
+            module = REVERSE_IMPORT_MAPPING.get(module, module)
+            line = f"{module}\n{name}\n".encode("ascii" if self.proto < 3 else "utf-8")
+            self.write(pickle.GLOBAL + line)
+        self.memoize(obj)
+
+    def save_type(self, obj):
+        for value in (None, NotImplemented, ...):
+            if obj is type(value):
+                return self.save_reduce(type, (value,), obj=obj)
+        return self.save_global(obj)
+
+    dispatch = {**pickle._Pickler.dispatch, type: save_type}
+    dispatch[type(reduce_tensor)] = save_global
+
+    def _path(self, obj, name):
+        """Where a reader finds `obj`. PicklingError where it would find something else."""
+        if isinstance(obj, lampas.dtype):
+            return "torch", name
+        if type(obj) is names.StorageClass:
+            return obj.__module__, name
+        name = name or getattr(obj, "__qualname__", None) or obj.__name__
+        module = names.to_torch(pickle.whichmodule(obj, name))
+        if "<locals>" in name:
+            raise AttributeError(f"Can't pickle local object '{name}'")
+        try:
+            found = names.resolve(module, name)
+        except (ImportError, AttributeError):
+            raise pickle.PicklingError(
+                f"Can't pickle {obj!r}: attribute lookup {name} on {module} failed"
+            ) from None
+        if found is not obj:
+            raise pickle.PicklingError(
+                f"Can't pickle {obj!r}: it's not the same object as {module}.{name}"
+            )
+        return module, name

@@ -1,0 +1,5 @@
+"""Signal processing: `windows`."""
+
+from lampas.signal import windows
+
+__all__ = ["windows"]

@@ -1,0 +1,368 @@
+"""Tensor methods that are not operators: conversion to Python and NumPy, copying, pickling, hooks, printing."""
+
+from lampas import _core, printing
+
+Tensor = _core.Tensor
+
+
+def method(function):
+    """Makes a function a method of Tensor."""
+    setattr(Tensor, function.__name__, function)
+    return function
+
+
+@method
+def __repr__(self, *, tensor_contents=None):
+    return printing.to_text(self, tensor_contents)
+
+
+@method
+def __format__(self, spec):
+    if self.dim() == 0 and not self.is_meta and self.__class__ is Tensor:
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+@method
+def __iter__(self):
+    if self.dim() == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(self.unbind(0))
+
+
+@method
+def __contains__(self, element):
+    if isinstance(element, (Tensor, int, float, complex, bool)):
+        return bool((element == self).any().item())
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__}."
+    )
+
+
+@method
+def __reversed__(self):
+    return self if self.dim() == 0 else self.flip(0)
+
+
+@method
+def __complex__(self):
+    return complex(self.item())
+
+
+@method
+def __dir__(self):
+    return sorted({*dir(self.__class__), *self.__dict__})
+
+
+@method
+def numpy(self, *, force=False):
+    """A NumPy array over the same memory: writes to either are seen in both.
+
+    force: detaches, moves to the CPU and resolves lazy bits first. Raises RuntimeError for a tensor that
+    requires grad, TypeError for one that is not on the CPU or whose type NumPy lacks (bfloat16).
+    """
+    if force:
+        return self.detach().cpu().numpy()
+    if self.requires_grad:
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+    if not self.is_cpu:
+        raise TypeError(
+            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to "
+            "host memory first."
+        )
+    if self.dtype is _core.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+    import numpy
+
+    return numpy.asarray(memoryview(self))
+
+
+@method
+def __array__(self, dtype=None, copy=None):
+    array = self.numpy()
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+@method
+def __array_wrap__(self, array, *_):
+    if array.dtype == bool:
+        array = array.astype("uint8")
+    return _core.from_numpy(array)
+
+
+Tensor.__array_priority__ = 1000
+
+
+@method
+def tolist(self):
+    """Nested lists of Python numbers; a number for a 0-d tensor."""
+    return _core._to_list(self)
+
+
+@method
+def untyped_storage(self):
+    """The block of memory this tensor shows, as bytes."""
+    return _core._untyped_storage(self)
+
+
+@method
+def get_device(self):
+    return -1 if self.device.index is None else self.device.index
+
+
+@method
+def detach(self):
+    """A tensor over the same memory that does not require gradients."""
+    return _core._detach(self)
+
+
+@method
+def detach_(self):
+    return _core._forget_history(self)
+
+
+@method
+def register_hook(self, hook):
+    """Calls `hook(grad)` when the gradient of this tensor is computed; a returned tensor replaces it."""
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    return RemovableHandle(self, _core._register_hook(self, hook))
+
+
+@method
+def register_post_accumulate_grad_hook(self, hook):
+    """Calls `hook(tensor)` after a gradient was added to the `.grad` of this leaf."""
+    if not self.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if self.grad_fn is not None:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    return RemovableHandle(self, _core._register_after_accumulate(self, hook))
+
+
+class RemovableHandle:
+    """Takes a hook off again."""
+
+    def __init__(self, tensor, id):
+        self._tensor, self.id = tensor, id
+
+    def remove(self):
+        if self._tensor is not None:
+            _core._remove_hook(self._tensor, self.id)
+            self._tensor = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+
+@method
+def __deepcopy__(self, memo):
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+            "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
+            "usage, see https://github.com/pytorch/pytorch/pull/103001"
+        )
+    if id(self) in memo:
+        return memo[id(self)]
+    from copy import deepcopy
+
+    with _no_grad():
+        storage = self.untyped_storage()
+        key = ("lampas storage", storage.data_ptr() or id(storage))
+        whole = memo.get(key)
+        if whole is None:
+            whole = memo[key] = _core._copy_storage(storage)
+        copy = _core._tensor_from_storage(
+            whole, self.dtype, self.storage_offset(), tuple(self.shape), self.stride()
+        )
+    if self.__class__ is not Tensor:
+        copy = Tensor._make_subclass(self.__class__, copy, self.requires_grad)
+    elif self.requires_grad:
+        copy.requires_grad_()
+    if self.grad is not None:
+        copy.grad = deepcopy(self.grad, memo)
+    if self.__dict__:
+        copy.__dict__ = deepcopy(self.__dict__, memo)
+    memo[id(self)] = copy
+    return copy
+
+
+def _no_grad():
+    from lampas.autograd.grad_mode import no_grad
+
+    return no_grad()
+
+
+def _rebuild(cls, values, dtype, shape, stride, requires_grad, state):
+    """Pickle's way back: bytes to a tensor (checkpoints go through lampas.save instead)."""
+    storage = _core.UntypedStorage(len(values))
+    memoryview(storage)[:] = values
+    tensor = _core._tensor_from_storage(storage, dtype, 0, shape, stride)
+    if cls is not None:
+        tensor = Tensor._make_subclass(cls, tensor, requires_grad)
+    elif requires_grad:
+        tensor.requires_grad_()
+    if state:
+        tensor.__dict__.update(state)
+    return tensor
+
+
+@method
+def __reduce_ex__(self, protocol):
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support pickling at the moment"
+        )
+    dense = self.detach().contiguous()
+    values = bytes(
+        memoryview(dense.view(_core.uint8) if dense.dim() else dense.reshape(1).view(_core.uint8))
+    )
+    cls = None if self.__class__ is Tensor else self.__class__
+    return _rebuild, (
+        cls,
+        values,
+        self.dtype,
+        tuple(self.shape),
+        dense.stride(),
+        self.requires_grad,
+        self.__dict__,
+    )
+
+
+_TYPE_NAMES = {
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+}
+
+
+def _type(self, dtype=None, non_blocking=False, **kwargs):
+    """The name of the tensor's type, or the tensor converted to the type given by name or dtype."""
+    if dtype is None:
+        name = _TYPE_NAMES.get(str(self.dtype).rpartition(".")[2], str(self.dtype))
+        place = "torch.cuda." if self.is_cuda else "torch."
+        return f"{place}{name}Tensor"
+    if isinstance(dtype, str):
+        wanted = dtype.rpartition(".")[2].removesuffix("Tensor")
+        for name, label in _TYPE_NAMES.items():
+            if label == wanted:
+                return self.to(getattr(_core, name))
+        raise ValueError(f"invalid type: {dtype!r}")
+    if isinstance(dtype, _core.dtype):
+        return self.to(dtype)
+    return self.to(dtype.dtype)
+
+
+_type.__name__ = _type.__qualname__ = "type"  # `type` itself is Python's in this file
+Tensor.type = _type
+
+
+@method
+def is_shared(self):
+    return False
+
+
+@method
+def share_memory_(self):
+    """Memory is shared with worker processes when it is sent to them; nothing needs to be done before."""
+    return self
+
+
+def _data_type(name):
+    def convert(self, memory_format=_core.preserve_format):
+        return self.to(getattr(_core, name), memory_format=memory_format)
+
+    return convert
+
+
+for _short, _long in (
+    ("float", "float32"),
+    ("double", "float64"),
+    ("half", "float16"),
+    ("bfloat16", "bfloat16"),
+    ("byte", "uint8"),
+    ("char", "int8"),
+    ("short", "int16"),
+    ("int", "int32"),
+    ("long", "int64"),
+    ("bool", "bool"),
+    ("cfloat", "complex64"),
+    ("cdouble", "complex128"),
+):
+    _convert = _data_type(_long)
+    _convert.__name__ = _convert.__qualname__ = _short
+    setattr(Tensor, _short, _convert)
+
+
+@method
+def cpu(self, memory_format=_core.preserve_format):
+    return self.to("cpu", memory_format=memory_format)
+
+
+@method
+def cuda(self, device=None, non_blocking=False, memory_format=_core.preserve_format):
+    return self.to("cuda" if device is None else device, memory_format=memory_format)
+
+
+@method
+def pin_memory(self, device=None):
+    return self
+
+
+@method
+def is_pinned(self, device=None):
+    return False
+
+
+@method
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Makes this tensor show the memory of another tensor or storage."""
+    if source is None:
+        source = self.new_empty(0)
+    if isinstance(source, _core.UntypedStorage):
+        if size is None:
+            size, stride = (source.nbytes() // self.element_size(),), (1,)
+        if stride is None:
+            stride = _strides(size)
+        source = _core._tensor_from_storage(
+            source, self.dtype, storage_offset, tuple(size), tuple(stride)
+        )
+    elif size is not None:
+        source = _core._tensor_from_storage(
+            source.untyped_storage(),
+            source.dtype,
+            storage_offset,
+            tuple(size),
+            tuple(stride or _strides(size)),
+        )
+    return _core._set_storage(self, source)
+
+
+def _strides(size):
+    strides, step = [], 1
+    for n in reversed(size):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
+
+
+@method
+def type_as(self, other):
+    return self.to(other.dtype)
+
+
+Tensor.__module__ = "torch"
