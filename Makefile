@@ -89,6 +89,7 @@ wheel: $(VENV)/.build
 # --- care --------------------------------------------------------------------------------------
 lint: build $(VENV)/.test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	@git ls-files 'core/*.cc' 'core/*.h' | xargs -r $(BIN)/clang-format --dry-run -Werror
 	@test ! -f tools/stubs.py || $(PY) tools/stubs.py --check
 
