@@ -37,7 +37,7 @@ inline T fmod_int(T a, T b) {
   return static_cast<T>(a % b);
 }
 template <class T>
-inline T floor_divide_int(T a, T b) {
+inline T div_floor_int(T a, T b) {
   T q = div_trunc_int(a, b);
   if constexpr (std::is_signed_v<T>) {
     if ((a < 0) != (b < 0) && fmod_int(a, b) != 0) --q;

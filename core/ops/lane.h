@@ -221,9 +221,9 @@ struct Lane {
       return Lane(math::trunc(a.v / b.v));
   }
   // As Python's //: from the exact remainder, so that the rounded quotient cannot be one too high.
-  friend Lane floor_divide(Lane a, Lane b) {
+  friend Lane div_floor(Lane a, Lane b) {
     if constexpr (is_integer_lane<T>)
-      return Lane(math::floor_divide_int(a.v, b.v));
+      return Lane(math::div_floor_int(a.v, b.v));
     else {
       Lane r = fmod(a, b);
       T q = (a.v - r.v) / b.v;

@@ -104,8 +104,9 @@ Call prepare(Row row, Operands inputs, Params params, Dims& made) {
   Call call{row, &info, inputs, params, DType::Undefined, DType::Undefined, DType::Undefined,
             {},  {}};
   DType promoted = promote_operands(info, inputs);
-  call.common =
-      info.rule == Rule::Float && is_integral(promoted, true) ? default_dtype() : promoted;
+  call.common = promoted;
+  if (info.rule == Rule::Float && is_integral(promoted, true)) call.common = default_dtype();
+  if (info.rule == Rule::Numeric && promoted == DType::Bool) call.common = DType::Int64;
   check_rules(row, inputs, params, promoted);
   if (inputs.size() > 1) specialise(call);
   call.lane = info.rule == Rule::Logical ? DType::Bool : lane_of(call.common);
@@ -219,18 +220,19 @@ Tensor make_result(const Call& call) {
   return empty_result(*call.sizes, {tensors, count}, call.result, call.device, numbers);
 }
 
-bool needs_node(const Call& call) {
-  if (!tape::grad_enabled() || !is_differentiable(call.result)) return false;
-  if (call.inputs.size() == 1 && !call.info->differentiable(0)) return false;
-  for (size_t i = 0; i < call.inputs.size(); ++i)
-    if (call.inputs[i].is_tensor() && tape::wants_grad(call.inputs[i].tensor())) return true;
-  return false;
-}
-
 bool any_wants_grad(Operands inputs) {
   for (const Operand& x : inputs)
     if (x.is_tensor() && tape::wants_grad(x.tensor())) return true;
   return false;
+}
+
+bool needs_node(const Call& call) {
+  if (!tape::grad_enabled() || !is_differentiable(call.result)) return false;
+  if (call.inputs.size() == 1 && !call.info->differentiable(0)) return false;
+  if (!any_wants_grad(call.inputs)) return false;
+  CHECK(!call.info->has(rows::CF) || !is_complex(call.result), call.info->name,
+        " does not support automatic differentiation for outputs with complex dtype.");
+  return true;
 }
 
 void check_overlaps(const Tensor& y, Operands inputs) {

@@ -51,7 +51,9 @@ Tensor averaged(const Tensor& x, const Pooling& p, const char* node) {
     y = in_format(y, p.format);
   }
   if (needs_grad(x))
-    record(y, node, {x}, {}, [p](const Backward& b) -> Tensors { return {spread(b.g, p)}; });
+    record(y, node, {x}, {}, [p](const Backward& b) -> Tensors {
+      return {spread(b.g, p)};
+    })->piecewise = true;
   return y;
 }
 
@@ -85,7 +87,9 @@ Pair max_pooled(const Tensor& x, const Pooling& p, bool indices_wanted) {
   }
   if (needs_grad(x))
     record({&y, &indices}, p.node, {x}, {indices},
-           [p](const Backward& b) -> Tensors { return {scattered_to_maxima(b.g, b.saved(0), p)}; });
+           [p](const Backward& b) -> Tensors {
+             return {scattered_to_maxima(b.g, b.saved(0), p)};
+           })->piecewise = true;
   return {y, indices};
 }
 

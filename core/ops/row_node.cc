@@ -53,6 +53,7 @@ Ref<tape::Node> make_row_node(Row row, DType common, Operands inputs, Params par
   node->row = row;
   node->common = common;
   node->name = naming.name;
+  node->piecewise = rows::info(row).has(rows::PW);
   node->params.assign(params.data(), params.size());
   node->inputs.resize(inputs.size());
   Tensors edges;

@@ -61,20 +61,39 @@ void check_condition(Operands inputs, Params, DType) {
         "where expected condition to be a boolean tensor, but got a tensor with dtype ", label(d));
 }
 
-template <bool kLargest>
-void check_order(Operands, Params, DType promoted) {
-  CHECK(!is_complex(promoted), kLargest ? "maximum" : "minimum",
-        " not implemented for complex tensors.");
+void check_lambda(Operands, Params params, DType promoted) {
+  double most = promoted == DType::Double ? std::numeric_limits<double>::max()
+                                          : std::numeric_limits<float>::max();
+  CHECK(params[0].real() >= 0, "lambda must be in range [0, ", most, "] for input dtype ",
+        label(promoted), ", but found ", params[0].real());
+}
+
+// Operators that need an order; every one has its own words.
+template <size_t kText>
+void refuse_complex(Operands, Params, DType promoted) {
+  constexpr const char* texts[] = {"maximum not implemented for complex tensors.",
+                                   "minimum not implemented for complex tensors.",
+                                   "fmax not implemented for complex tensors.",
+                                   "fmin not implemented for complex tensors.",
+                                   "heaviside is not yet implemented for complex tensors."};
+  CHECK(!is_complex(promoted), texts[kText]);
 }
 
 struct Named {
   const char* row;
   Check check;
 };
-constexpr Named kChecks[] = {{"add", check_alpha},           {"sub", check_subtraction},
-                             {"neg", check_negation},        {"pow", check_power},
-                             {"maximum", check_order<true>}, {"minimum", check_order<false>},
-                             {"where", check_condition}};
+constexpr Named kChecks[] = {{"add", check_alpha},
+                             {"sub", check_subtraction},
+                             {"neg", check_negation},
+                             {"pow", check_power},
+                             {"where", check_condition},
+                             {"softshrink", check_lambda},
+                             {"maximum", refuse_complex<0>},
+                             {"minimum", refuse_complex<1>},
+                             {"fmax", refuse_complex<2>},
+                             {"fmin", refuse_complex<3>},
+                             {"heaviside", refuse_complex<4>}};
 
 // Operators whose node has another name when an operand is a number, and then no edge for it. Null:
 // as the row says.

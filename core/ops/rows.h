@@ -14,6 +14,7 @@ enum class Rule : uint8_t {
   Compare,  // result is bool (lt, isnan); inputs are compared in the common type
   Logical,  // inputs are read as truth values (their tiles are bool), result is bool
   Bits,     // integers and bool only (bitwise_and); result type = common type
+  Numeric,  // as Same, but bool counts as int64 (square)
   Select,   // the first input stays bool, the result has the common type of the others (where)
 };
 
@@ -25,6 +26,8 @@ enum Types : uint8_t {
   C = 8,    // ComplexFloat, ComplexDouble; the derivative is holomorphic: wrap it in conj
   CP = 16,  // complex too; the derivative text follows the conjugate convention as it stands
   R = 32,   // complex lanes write a result of the real type
+  CF = 64,  // complex too, without a derivative
+  PW = 128,  // the derivative reads inputs only in comparisons; its own derivative counts as zero
 };
 
 // Where a row appears in Python, as in primitives.def.
@@ -34,6 +37,9 @@ enum Form : uint8_t {
   INPLACE = 4,
   OUT = 8,
   PRIVATE = 16,
+  ANY_NUMBER = 32,   // every operand may be a Python number
+  LAST_NUMBER = 64,  // the last may
+  ONE_NUMBER = 128,  // the first or the last may
   ALL = FN | METHOD | INPLACE | OUT
 };
 
@@ -61,7 +67,7 @@ struct Info {
   const char* node = {};  // "ExpBackward0"
 
   bool has(Types t) const { return types & t; }
-  bool complex() const { return types & (C | CP); }
+  bool complex() const { return types & (C | CP | CF); }
   bool differentiable(int input) const { return derivative[input] != nullptr; }
 };
 

@@ -68,14 +68,14 @@ struct Callable {
   const Operator* op;
   PyObject* name;
   PyObject* dict;
-  bool inplace;
+  Use use;
 };
 PyTypeObject *function_type, *method_type;
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   auto* callable = reinterpret_cast<Callable*>(self);
   return guarded([&] {
-    return call(*callable->op, args, PyVectorcall_NARGS(flags), names, callable->inplace);
+    return call(*callable->op, args, PyVectorcall_NARGS(flags), names, callable->use);
   });
 }
 
@@ -139,11 +139,11 @@ PyType_Spec method_spec = {"method_descriptor", sizeof(Callable), 0,
                            method_slots};
 
 PyObject* make_callable(PyTypeObject* type, const Operator& op, const std::string& name,
-                        bool inplace) {
+                        Use use) {
   auto* c = reinterpret_cast<Callable*>(checked(type->tp_alloc(type, 0)));
   c->vectorcall = vectorcall;
   c->op = &op;
-  c->inplace = inplace;
+  c->use = use;
   c->dict = nullptr;
   c->name = checked(PyUnicode_InternFromString(name.c_str()));
   return reinterpret_cast<PyObject*>(c);
@@ -169,16 +169,57 @@ std::string given_types(PyObject* const* args, Py_ssize_t n, PyObject* names) {
 
 }  // namespace
 
-PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names,
-               bool inplace) {
+namespace {
+
+// One line for each form in which PyTorch declares the operator.
+std::string spelled(const Operator& op, const Overload& overload, bool self_given) {
+  bool named_out = op.forms & OUT && !self_given;
+  const char* out = !named_out                         ? nullptr
+                    : overload.signature.result_type ? "tuple of Tensors"
+                                                       : "Tensor";
+  auto line = [&](const Signature& s) { return concat(" * ", s.text("", self_given, out), "\n"); };
+  std::string text = line(overload.signature);
+  if (!(op.forms & (LAST_NUMBER | ONE_NUMBER))) return text;
+  Signature with_number = overload.signature;
+  static PyObject* self = PyUnicode_InternFromString("self");
+  if (op.forms & ONE_NUMBER && !self_given) {
+    with_number.params[0].type = "Number";
+    with_number.params[0].name = self;
+    text += line(with_number);
+    with_number.params[0] = overload.signature.params[0];
+  }
+  with_number.params.back().type = "Number";
+  return text + line(with_number);
+}
+
+[[noreturn]] void fail_arguments(const Operator& op, PyObject* const* args, Py_ssize_t n,
+                                 PyObject* names, PyObject** out, Use use) {
   PyObject* slots[kMaxParams];
-  std::string why;
+  Object keep;
+  std::string text;
+  bool self_given = use != Use::Function;
+  std::string name = use == Use::Inplace ? concat(op.name, "_") : op.name;
+  if (op.overloads.size() == 1 && !(op.forms & (LAST_NUMBER | ONE_NUMBER))) {
+    op.overloads[0].signature.bind(args, n, names, slots, out, &keep, &text, name.c_str(),
+                                   self_given);
+    fail(ErrorKind::Type, text);
+  }
+  text = concat(name, "() received an invalid combination of arguments - got (",
+                given_types(args + self_given, n - self_given, names), "), but expected one of:\n");
+  for (const Overload& o : op.overloads) text += spelled(op, o, self_given);
+  fail(ErrorKind::Type, text);
+}
+
+}  // namespace
+
+PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names, Use use) {
+  PyObject* slots[kMaxParams];
+  PyObject* out = nullptr;
+  bool inplace = use == Use::Inplace;
+  PyObject** wanted_out = op.forms & OUT && !inplace ? &out : nullptr;
   for (const Overload& overload : op.overloads) {
-    PyObject* out = nullptr;
     Object keep;
-    why.clear();
-    if (!overload.signature.bind(args, n, names, slots, op.forms & OUT && !inplace ? &out : nullptr,
-                                 &keep, &why, op.name))
+    if (!overload.signature.bind(args, n, names, slots, wanted_out, &keep, nullptr, op.name, false))
       continue;
     if (inplace) {
       if (overload.invoke_inplace) return overload.invoke_inplace(slots, overload.context);
@@ -197,11 +238,7 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
     }
     return named(overload.signature.result_type, made);
   }
-  if (op.overloads.size() == 1) fail(ErrorKind::Type, why);
-  std::string text = concat(op.name, "() received an invalid combination of arguments - got (",
-                            given_types(args, n, names), "), but expected one of:\n");
-  for (const Overload& o : op.overloads) text += concat(" * ", o.signature.text("").c_str(), "\n");
-  fail(ErrorKind::Type, text);
+  fail_arguments(op, args, n, names, wanted_out, use);
 }
 
 PyObject* write_out(const char* op, PyObject* out, PyObject* made) {
@@ -284,7 +321,7 @@ void publish(PyObject* module) {
   for (auto& [name, op] : operators()) {
     std::string spelled = name;
     if (op.forms & (FN | PRIVATE)) {
-      Object f(make_callable(function_type, op, spelled, false));
+      Object f(make_callable(function_type, op, spelled, Use::Function));
       PyModule_AddObjectRef(module, name, f.get());
     }
     if (op.forms & FN) {
@@ -293,17 +330,17 @@ void publish(PyObject* module) {
     }
     auto* type = reinterpret_cast<PyObject*>(tensor_type);
     if (op.forms & METHOD) {
-      Object m(make_callable(method_type, op, spelled, false));
+      Object m(make_callable(method_type, op, spelled, Use::Method));
       PyObject_SetAttrString(type, name, m.get());
     }
     if (!(op.forms & INPLACE)) continue;
     spelled += "_";
     if (op.forms & METHOD) {
-      Object m(make_callable(method_type, op, spelled, true));
+      Object m(make_callable(method_type, op, spelled, Use::Inplace));
       PyObject_SetAttrString(type, spelled.c_str(), m.get());
     }
     if (op.forms & (FN | PRIVATE)) {
-      Object f(make_callable(function_type, op, spelled, true));
+      Object f(make_callable(function_type, op, spelled, Use::Inplace));
       PyModule_AddObjectRef(module, spelled.c_str(), f.get());
     }
     if (op.forms & FN) {

@@ -8,7 +8,16 @@
 
 namespace lampas::python {
 
-enum Forms : unsigned { FN = 1, METHOD = 2, INPLACE = 4, OUT = 8, PRIVATE = 16 };
+enum Forms : unsigned {
+  FN = 1,
+  METHOD = 2,
+  INPLACE = 4,
+  OUT = 8,
+  PRIVATE = 16,
+  ANY_NUMBER = 32,
+  LAST_NUMBER = 64,
+  ONE_NUMBER = 128
+};
 
 struct Overload {
   Signature signature;
@@ -19,6 +28,9 @@ struct Overload {
   PyObject* (*invoke_out)(PyObject* const* slots, PyObject* out, const void* context) = nullptr;
 };
 
+// How a callable is used: texts differ.
+enum class Use : uint8_t { Function, Method, Inplace };
+
 struct Operator {
   const char* name;
   unsigned forms = 0;
@@ -26,8 +38,7 @@ struct Operator {
 };
 
 // Calls the first overload that accepts the arguments. Throws.
-PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names,
-               bool inplace);
+PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names, Use use);
 
 Operator& operator_named(const char* name);  // made on first use
 void add_operator_type(PyObject* module);

@@ -56,6 +56,13 @@ PyObject* invoke_row_out(PyObject* const* slots, PyObject* out, const void* cont
   return Py_NewRef(out);
 }
 
+bool may_be_number(const rows::Info& info, int input) {
+  if (info.forms & rows::ANY_NUMBER) return info.rule != rows::Rule::Select || input > 0;
+  bool last = input == info.inputs - 1;
+  return (last && info.forms & (rows::LAST_NUMBER | rows::ONE_NUMBER)) ||
+         (input == 0 && info.forms & rows::ONE_NUMBER);
+}
+
 void define_row(Row row) {
   const rows::Info& info = rows::info(row);
   Operator& op = operator_named(info.name);
@@ -66,11 +73,12 @@ void define_row(Row row) {
   auto& params = overload.signature.params;
   CHECK(params.size() == static_cast<size_t>(info.inputs + info.params), "row ", info.name,
         ": the signature has ", params.size(), " parameters");
-  for (size_t i = 0; i < params.size(); ++i) {
+  for (int i = 0; i < static_cast<int>(params.size()); ++i) {
     bool input = i < info.inputs;
-    params[i].accepts = !input ? number_or_none : info.inputs == 1 ? is_tensor : tensor_or_number;
+    params[i].accepts = !input ? number_or_none : may_be_number(info, i) ? tensor_or_number : is_tensor;
     params[i].type = input ? "Tensor" : "Number";
   }
+  overload.signature.one_tensor = info.forms & rows::ONE_NUMBER;
   op.overloads.push_back(std::move(overload));
 }
 

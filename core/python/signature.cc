@@ -97,14 +97,17 @@ Signature Signature::parse(const char* op, const char* text) {
 }
 
 bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObject** slots,
-                     PyObject** out, Object* keep, std::string* why, const char* op) const {
+                     PyObject** out, Object* keep, std::string* why, const char* op,
+                     bool self_given) const {
   size_t count = params.size(), given = static_cast<size_t>(n);
   for (size_t i = 0; i < count; ++i) slots[i] = nullptr;
   size_t position = 0;
   for (size_t a = 0; a < given; ++a) {
     if (position >= positional) {
-      *why = concat(op, "() takes ", positional, " positional argument", positional == 1 ? "" : "s",
-                    " but ", given, given == 1 ? " was given" : " were given");
+      size_t most = positional - self_given, got = given - self_given;
+      if (why)
+        *why = concat(op, "() takes ", most, " positional argument", most == 1 ? "" : "s", " but ",
+                      got, got == 1 ? " was given" : " were given");
       return false;
     }
     const Parameter& p = params[position];
@@ -153,13 +156,14 @@ bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObj
           continue;
         }
         if (at == count) {
-          *why = concat(op, "() got an unexpected keyword argument '", word, "'");
+          if (why) *why = concat(op, "() got an unexpected keyword argument '", word, "'");
           return false;
         }
       }
       if (slots[at]) {
-        *why = concat(op, "() got multiple values for argument '",
-                      PyUnicode_AsUTF8(params[at].name), "'");
+        if (why)
+          *why = concat(op, "() got multiple values for argument '",
+                        PyUnicode_AsUTF8(params[at].name), "'");
         return false;
       }
       slots[at] = value;
@@ -169,6 +173,7 @@ bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObj
     const Parameter& p = params[i];
     if (!slots[i]) {
       if (!p.standard) {
+        if (!why) return false;
         std::string missing;
         size_t lacking = 0;
         for (size_t j = i; j < count; ++j)
@@ -180,20 +185,21 @@ bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObj
       }
       slots[i] = p.standard;
     } else if (p.accepts && !p.accepts(slots[i]) && slots[i] != p.standard) {
-      *why = concat(op, "(): argument '", PyUnicode_AsUTF8(p.name), "' ",
-                    p.keyword_only ? "" : concat("(position ", i + 1, ") "), "must be ", p.type,
-                    ", not ", type_name(slots[i]));
+      if (why)
+        *why = concat(op, "(): argument '", PyUnicode_AsUTF8(p.name), "' ",
+                      p.keyword_only ? "" : concat("(position ", i + 1 - self_given, ") "),
+                      "must be ", p.type, ", not ", type_name(slots[i]));
       return false;
     }
   }
-  return true;
+  return !one_tensor || is_tensor(slots[0]) || is_tensor(slots[1]);
 }
 
-std::string Signature::text(const char* op) const {
+std::string Signature::text(const char* op, bool self_given, const char* out) const {
   std::string s = concat(op, "(");
   bool star = false;
-  for (size_t i = 0; i < params.size(); ++i) {
-    if (i) s += ", ";
+  for (size_t i = self_given; i < params.size(); ++i) {
+    if (i > self_given) s += ", ";
     if (params[i].keyword_only && !star) {
       s += "*, ";
       star = true;
@@ -204,6 +210,7 @@ std::string Signature::text(const char* op) const {
       s += concat(" = ", PyUnicode_AsUTF8(r.get()));
     }
   }
+  if (out) s += concat(params.empty() ? "" : ", ", star ? "" : "*, ", out, " out = None");
   return s + ")";
 }
 

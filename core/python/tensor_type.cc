@@ -118,7 +118,7 @@ PyObject* nb_matmul(PyObject* a, PyObject* b) {
   static Operator& op = operator_named("matmul");
   if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* args[] = {a, b};
-  return guarded([&] { return call(op, args, 2, nullptr, false); });
+  return guarded([&] { return call(op, args, 2, nullptr, Use::Method); });
 }
 
 #define INPLACE_SLOT(slot, name)                                      \
@@ -126,7 +126,7 @@ PyObject* nb_matmul(PyObject* a, PyObject* b) {
     static Operator& op = operator_named(name);                       \
     if (!is_tensor(a) || deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;    \
     PyObject* args[] = {a, b};                                        \
-    return guarded([&] { return call(op, args, 2, nullptr, true); }); \
+    return guarded([&] { return call(op, args, 2, nullptr, Use::Inplace); }); \
   }
 INPLACE_SLOT(nb_inplace_add, "add")
 INPLACE_SLOT(nb_inplace_sub, "sub")
@@ -143,11 +143,11 @@ PyObject* nb_inplace_power(PyObject* a, PyObject* b, PyObject*) {
   static Operator& op = operator_named("pow");
   if (!is_tensor(a) || deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* args[] = {a, b};
-  return guarded([&] { return call(op, args, 2, nullptr, true); });
+  return guarded([&] { return call(op, args, 2, nullptr, Use::Inplace); });
 }
 
 PyObject* unary(Operator& op, PyObject* a) {
-  return guarded([&] { return call(op, &a, 1, nullptr, false); });
+  return guarded([&] { return call(op, &a, 1, nullptr, Use::Method); });
 }
 PyObject* nb_negative(PyObject* a) {
   static Operator& op = operator_named("neg");

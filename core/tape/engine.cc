@@ -171,6 +171,26 @@ void Pass::find_needed() {
       }
 }
 
+// What a piecewise node's gradient leaves on the tape: zeros for each of the node's inputs.
+void link_zeros(const Node* node, Tensor& gradient) {
+  auto formula = [](const Backward& b) -> Tensors {
+    Tensors zeros;
+    for (const Edge& edge : b.edges()) {
+      zeros.push_back({});
+      if (!edge.node) continue;
+      const Described& d = edge.node->outputs[edge.slot];
+      zeros[zeros.size() - 1] = arithmetic.zeros(d.sizes, d.dtype, d.device);
+    }
+    return zeros;
+  };
+  auto* link = new FormulaNode<decltype(formula)>(formula);
+  Ref<Node> owner = Ref<Node>::adopt(link);
+  link->name = "ZerosBackward0";
+  link->edges = node->edges;
+  attach(link, std::initializer_list<In>{});
+  set_output(link, gradient);
+}
+
 void Pass::distribute(Node* node, Tensors& grads) {
   CHECK(grads.size() >= node->edges.size() || node->edges.empty(), "function ", node->name,
         " returned an incorrect number of gradients (expected ", node->edges.size(), ", got ",
@@ -225,6 +245,12 @@ void Pass::step(Node* n) {
     if (!further) return;
   }
   Tensors results = n->apply(grads);
+  if (n->piecewise && grad_enabled())
+    for (Tensor& g : results)
+      if (g.defined() && !g.requires_grad()) {
+        if (g.is(grads[0])) g = arithmetic.clone(g);
+        link_zeros(n, g);
+      }
   if (n->extras)
     for (const auto& hook : std::vector(n->extras->post)) hook.call(results, grads);
   if (!request_.retain_graph) n->release();

@@ -48,6 +48,7 @@ struct Node {
   uint32_t refs = 1;
   uint64_t sequence = 0;        // grows with creation: consumers are always newer than producers
   const char* name = "";        // "AddBackward0"; outlives the node
+  bool piecewise = false;  // its gradient counts as depending on the inputs, with derivative zero
   InlineVector<Edge, 3> edges;  // one per input of the forward call
   InlineVector<Described, 1> outputs;
   void* object = nullptr;             // the Python object of this node, borrowed
@@ -115,6 +116,7 @@ class Backward {
   const Tensors& grads;  // of every output, undefined where none arrived
   Tensor saved(int i) const { return saved_[i].unpack(node_); }
   bool needs(int i) const { return bool(node_->edges[i].node); }  // does input i want a gradient?
+  const InlineVector<Edge, 3>& edges() const { return node_->edges; }
   Tensor grad_or_zeros(int i) const;  // gradient of output i, zeros where none arrived
 
  private:
@@ -154,48 +156,50 @@ Tensors FormulaNode<F>::apply(const Tensors& grads) {
 // b.saved(0)}; }); Call it only under `if (needs_grad(...))`. The formula's own calls are recorded
 // in turn when create_graph is on, which gives derivatives of every order. It captures numbers and
 // shapes, never tensors: those go through `keep`, so that versions are checked and memory is freed.
+// The node comes back for those that set a flag on it.
 template <class Inputs, class F, class Place>
-void record_with(const char* name, const Inputs& inputs, std::initializer_list<Keep> keep,
-                 F formula, Place place) {
+Node* record_with(const char* name, const Inputs& inputs, std::initializer_list<Keep> keep,
+                  F formula, Place place) {
   auto* node = new FormulaNode<F>(std::move(formula));
   Ref<Node> owner = Ref<Node>::adopt(node);
   node->name = name;
   attach(node, inputs);
   place(owner);  // before saving: a saved output asks which output it is
   for (const Keep& k : keep) node->kept.push_back(Saved(*k.x, k.is_output));
+  return node;
 }
 
 template <class F>
-void record(Tensor& y, const char* name, std::initializer_list<In> inputs,
+Node* record(Tensor& y, const char* name, std::initializer_list<In> inputs,
             std::initializer_list<Keep> keep, F formula) {
-  record_with(name, inputs, keep, std::move(formula),
+  return record_with(name, inputs, keep, std::move(formula),
               [&](const Ref<Node>& node) { set_output(node.get(), y); });
 }
 
 // Several outputs; an undefined or non-differentiable (integral) output is skipped but keeps its
 // slot.
 template <class F>
-void record(std::initializer_list<Tensor*> outputs, const char* name,
+Node* record(std::initializer_list<Tensor*> outputs, const char* name,
             std::initializer_list<In> inputs, std::initializer_list<Keep> keep, F formula) {
-  record_with(name, inputs, keep, std::move(formula), [&](const Ref<Node>& node) {
+  return record_with(name, inputs, keep, std::move(formula), [&](const Ref<Node>& node) {
     for (Tensor* y : outputs) set_output(node.get(), *y);
   });
 }
 
 // A list of inputs (cat, stack, einsum ...).
 template <class F>
-void record(Tensor& y, const char* name, const Tensors& inputs, std::initializer_list<Keep> keep,
+Node* record(Tensor& y, const char* name, const Tensors& inputs, std::initializer_list<Keep> keep,
             F formula) {
-  record_with(name, inputs, keep, std::move(formula),
+  return record_with(name, inputs, keep, std::move(formula),
               [&](const Ref<Node>& node) { set_output(node.get(), y); });
 }
 
 // In-place: self has been written (or is about to be); its history becomes this node. `keep` must
 // hold what the formula needs of the old value by copy, or the new value as out(self).
 template <class F>
-void record_written(Tensor& self, const char* name, std::initializer_list<In> inputs,
+Node* record_written(Tensor& self, const char* name, std::initializer_list<In> inputs,
                     std::initializer_list<Keep> keep, F formula) {
-  record_with(name, inputs, keep, std::move(formula),
+  return record_with(name, inputs, keep, std::move(formula),
               [&](const Ref<Node>& node) { set_written(node, self); });
 }
 

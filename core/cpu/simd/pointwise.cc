@@ -17,7 +17,16 @@ using rows::NONE;
 using rows::Rule;
 using rows::Tile;
 using std::string_view;
-enum : uint8_t { F = rows::F, I = rows::I, B = rows::B, C = rows::C, CP = rows::CP, R = rows::R };
+enum : uint8_t {
+  F = rows::F,
+  I = rows::I,
+  B = rows::B,
+  C = rows::C,
+  CP = rows::CP,
+  R = rows::R,
+  CF = rows::CF,
+  PW = rows::PW
+};
 
 // One struct per row: what it is, and its texts as functions over any V. `first` may be of another
 // type than the rest (Select).
@@ -94,7 +103,7 @@ enum : uint8_t { F = rows::F, I = rows::I, B = rows::B, C = rows::C, CP = rows::
 template <class T>
 constexpr bool supports(int types) {
   if constexpr (is_complex_lane<T>)
-    return types & (C | CP);
+    return types & (C | CP | CF);
   else if constexpr (std::is_same_v<T, bool>)
     return types & B;
   else if constexpr (is_float_lane<T>)
@@ -279,7 +288,7 @@ constexpr Tile backward_of() {
     return nullptr;
   else if constexpr (!supports<T>(Row::types))
     return nullptr;
-  else if constexpr (is_complex_lane<T> && (Row::types & R))
+  else if constexpr (is_complex_lane<T> && (Row::types & (R | CF)))
     return nullptr;
   else if constexpr (is_float_lane<T> && Row::inputs == 1 && is_periodic(Row::derivative[input])) {
     return backward_periodic<Row, T>;
