@@ -71,7 +71,8 @@ void logspace(const Tensor& y, const Scalar& start, const Scalar& end, double ba
   dispatch<Numbers>(y.dtype(), "logspace_cpu", [&](auto tag) {
     using T = decltype(tag);
     using C = std::conditional_t<is_complex_v<T>, T, double>;
-    C a = start.to<C>(), b = end.to<C>();
+    using Given = std::conditional_t<std::is_integral_v<T>, T, C>;  // integers count in their type
+    C a = static_cast<C>(start.to<Given>()), b = static_cast<C>(end.to<Given>());
     int64_t n = y.numel();
     C step = n > 1 ? (b - a) / convert<C>(n - 1) : C(0);
     T* data = y.data<T>();

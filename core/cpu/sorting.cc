@@ -9,6 +9,12 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 12;
 
+template <class T, class K>
+void fill_keys(std::vector<Keyed<K>>& line, const T* first, const Lines& lines, bool descending) {
+  line.resize(lines.n);
+  for (int64_t j = 0; j < lines.n; ++j) line[j] = {key_of(first[j * lines.inner], descending), j};
+}
+
 // Calls body(line of keyed elements, spare, first element, line number) for each line.
 template <class T, class F>
 void each_line(const T* x, const Lines& lines, bool descending, F&& body) {
@@ -18,9 +24,7 @@ void each_line(const T* x, const Lines& lines, bool descending, F&& body) {
     std::vector<Keyed<K>> line, spare;
     for (int64_t i = begin; i < end; ++i) {
       const T* first = x + lines.start(i);
-      line.resize(lines.n);
-      for (int64_t j = 0; j < lines.n; ++j)
-        line[j] = {key_of(first[j * lines.inner], descending), j};
+      fill_keys(line, first, lines, descending);
       body(line, spare, first, i);
     }
   });
@@ -31,13 +35,24 @@ int64_t start_of(const Lines& lines, int64_t i, int64_t k) {
   return i / lines.inner * k * lines.inner + i % lines.inner;
 }
 
+// The order of equal keys is that of the C++ library's algorithms on (key, place), as PyTorch's is.
 template <class K>
-void take_lowest(std::vector<Keyed<K>>& line, std::vector<Keyed<K>>& spare, int64_t k,
-                 bool sorted) {
+void take_lowest(std::vector<Keyed<K>>& line, int64_t k, bool sorted) {
   int64_t n = static_cast<int64_t>(line.size());
-  if (sorted && k * 8 > n) return sort_keyed(line, spare);
-  if (k < n) std::nth_element(line.begin(), line.begin() + k, line.end(), before<K>);
-  if (sorted) std::sort(line.begin(), line.begin() + k, before<K>);
+  if (k * 64 <= n) {
+    std::partial_sort(line.begin(), line.begin() + k, line.end());
+    return;
+  }
+  std::nth_element(line.begin(), line.begin() + (k - 1), line.end());
+  if (sorted) std::sort(line.begin(), line.begin() + (k - 1));
+}
+
+// Where keys repeat, an unstable sort shows: only then is the slower library sort run.
+template <class K>
+bool repeats(const std::vector<Keyed<K>>& sorted) {
+  for (size_t j = 1; j < sorted.size(); ++j)
+    if (sorted[j].key == sorted[j - 1].key) return true;
+  return false;
 }
 
 template <class T>
@@ -65,7 +80,7 @@ int64_t middle(std::vector<Keyed<K>>& line, const T* first, const Lines& lines, 
 }  // namespace
 
 void sort(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
-          bool descending) {
+          bool descending, bool stable) {
   if (x.numel() == 0) return;
   dispatch<RealsAndBool>(x.dtype(), "sort", [&](auto tag) {
     using T = decltype(tag);
@@ -74,6 +89,10 @@ void sort(const Tensor& indices, const Tensor& values, const Tensor& x, const Li
     each_line(x.data<T>(), lines, descending,
               [&](auto& line, auto& spare, const T* first, int64_t i) {
                 sort_keyed(line, spare);
+                if (!stable && repeats(line)) {
+                  fill_keys(line, first, lines, descending);
+                  std::sort(line.begin(), line.end());
+                }
                 int64_t at = lines.start(i);
                 for (int64_t j = 0; j < lines.n; ++j, at += lines.inner) {
                   places[at] = line[j].place;
@@ -90,8 +109,8 @@ void topk(const Tensor& indices, const Tensor& values, const Tensor& x, const Li
     using T = decltype(tag);
     int64_t* places = indices.data<int64_t>();
     T* y = values.data<T>();
-    each_line(x.data<T>(), lines, largest, [&](auto& line, auto& spare, const T* first, int64_t i) {
-      take_lowest(line, spare, k, sorted);
+    each_line(x.data<T>(), lines, largest, [&](auto& line, auto&, const T* first, int64_t i) {
+      take_lowest(line, k, sorted);
       int64_t at = start_of(lines, i, k);
       for (int64_t j = 0; j < k; ++j, at += lines.inner) {
         places[at] = line[j].place;

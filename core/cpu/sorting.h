@@ -4,9 +4,9 @@
 
 namespace lampas::cpu {
 
-// values and indices: contiguous, the shape of x. Stable.
+// values and indices: contiguous, the shape of x.
 void sort(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
-          bool descending);
+          bool descending, bool stable);
 // The first k of each line in that order: lines of k elements.
 void topk(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
           int64_t k, bool largest, bool sorted);

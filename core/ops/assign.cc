@@ -2,6 +2,7 @@
 #include "ops/assign.h"
 
 #include "ops/copy.h"
+#include "ops/iterator.h"
 #include "ops/pointwise.h"
 #include "ops/promotion.h"
 #include "tape/history.h"
@@ -51,6 +52,7 @@ void write_out(const char* op, const Tensor& out, const Tensor& result) {
   check_cast(op, result.dtype(), out.dtype());
   Tensor target = out;
   resize_output(target, result.sizes());
+  check_internal_overlap(out);
   tape::NoGrad off;
   copy_values(out, result);
   bump_version(out);

@@ -39,6 +39,14 @@ Tensor part_of(const Tensor& x, int part) {
 
 }  // namespace
 
+Tensor angle_of(const Tensor& x) {
+  if (!x.is_complex()) return angle_of_real(x);
+  Tensor pairs = view_as_real(x);
+  Tensor y = atan2(select(pairs, -1, 1), select(pairs, -1, 0));
+  if (y->meta && y->meta->grad_fn) y->meta->grad_fn->name = "AngleBackward0";
+  return y;
+}
+
 Tensor view_as_real(const Tensor& x) {
   CHECK(x.is_complex(), "view_as_real is only supported for complex tensors");
   Dims sizes = x.sizes(), strides = scaled(x.strides(), 2);

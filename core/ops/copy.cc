@@ -274,7 +274,7 @@ Tensor sum_to_size(const Tensor& x, Span size) {
   }
   CHECK(fits, "size {", to_string(size), "} is not expandable to size {", to_string(x.sizes()),
         "}.");
-  return sum_to(x, size);
+  return size.empty() ? sum(x, {}, false, {}) : sum_to(x, size);
 }
 
 }  // namespace lampas::ops

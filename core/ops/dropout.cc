@@ -66,9 +66,9 @@ Tensor rrelu_with_noise(const Tensor& x, const Tensor& noise, double lower, doub
   }
   bump_version(noise);
   if (tape::needs_grad(x)) {
-    tape::record(y, "RreluWithNoiseBackward0", {x}, {slopes}, [](const tape::Backward& b) -> Tensors {
-      return {b.g * b.saved(0)};
-    })->piecewise = true;
+    tape::record(y, "RreluWithNoiseBackward0", {x}, {slopes},
+                 [](const tape::Backward& b) -> Tensors { return {b.g * b.saved(0)}; })
+        ->piecewise = true;
   }
   return y;
 }

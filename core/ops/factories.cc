@@ -185,7 +185,12 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, Option
   DType type = dtype.value_or(range_dtype(start, end, step));
   CHECK_KIND(type != DType::Bool && !is_complex(type), NotImplemented,
              "\"arange_cpu\" not implemented for '", label(type), "'");
-  Dims sizes{range_length(start, end, step)};
+  // int64 counts in whole numbers, whatever was given; the other types count in what was given.
+  auto given = [&](const Scalar& x) { return type == DType::Int64 ? Scalar(x.to<int64_t>()) : x; };
+  CHECK_KIND(step.real() != 0, Value, "step must be nonzero");
+  for (const Scalar& x : {start, end, step})
+    CHECK(std::isfinite(x.real()), "unsupported range: ", start.real(), " -> ", end.real());
+  Dims sizes{range_length(given(start), given(end), given(step))};
   Tensor y = empty(sizes, type, device.value_or(Device{}));
   KERNEL(arange, y, start, step);
   return finish(y, requires_grad);

@@ -25,15 +25,10 @@ Tensor right_adjoint_solve(const Tensor& u, const Tensor& b) {
   return _linalg_solve_triangular(mh(u), b, false, false, false);
 }
 
-// The lower triangle with half of its diagonal.
-Tensor half_lower(const Tensor& x) {
-  return tril(x, 0) - 0.5 * diag_embed(diagonal(x, 0, -2, -1), 0, -2, -1);
-}
-
 Tensor cholesky_gradient(const Tensor& g, const Tensor& l) {
-  Tensor inner = half_lower(matmul(mh(l), g));
-  Tensor x = adjoint_solve(l, mh(adjoint_solve(l, mh(inner))));  // l^-H inner l^-1
-  return 0.5 * (x + mh(x));
+  Tensor lower = tril(matmul(mh(l), g), 0);
+  Tensor inner = 0.5 * (lower + mh(tril(lower, -1)));  // the diagonal stays as it is, complex too
+  return adjoint_solve(l, mh(adjoint_solve(l, mh(inner))));  // l^-H inner l^-1
 }
 
 Tensor top_rows(const Tensor& x, int64_t k) { return narrow(x, -2, 0, k); }

@@ -355,7 +355,7 @@ Tensors integer_indices(const Tensor& x, const Tensors& given) {
   return indices;
 }
 
-Tensor index(const Tensor& x, const Tensors& given) {
+Tensor index(const Tensor& x, const GappedTensors& given) {
   const Tensor* mask = lone_mask(x, given);
   if (mask && mask->dim() == x.dim() && x.device().is_cpu() && mask->device().is_cpu())
     return select_where(x, *mask);
@@ -380,11 +380,13 @@ Tensor index(const Tensor& x, const Tensors& given) {
   return y;
 }
 
-Tensor index_put(const Tensor& x, const Tensors& indices, const Tensor& values, bool accumulate) {
+Tensor index_put(const Tensor& x, const GappedTensors& indices, const Tensor& values,
+                 bool accumulate) {
   return put(x, indices, values, accumulate, false);
 }
 
-Tensor index_put_(const Tensor& x, const Tensors& indices, const Tensor& values, bool accumulate) {
+Tensor index_put_(const Tensor& x, const GappedTensors& indices, const Tensor& values,
+                  bool accumulate) {
   return put(x, indices, values, accumulate, true);
 }
 

@@ -6,6 +6,7 @@
 #include "ops/copy.h"
 #include "ops/kernel.h"
 #include "ops/primitives.h"
+#include "ops/promotion.h"
 #include "tape/tape.h"
 
 namespace lampas::ops {
@@ -227,6 +228,10 @@ Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& v, const Scalar& be
 Tensor addr(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
             const Scalar& alpha) {
   CHECK(a.dim() == 1 && b.dim() == 1, "addr: Expected 1-D argument vec1, but got ", a.dim(), "-D");
+  if (result_type(x, a) == DType::Bool && b.dtype() == DType::Bool) {  // and, or
+    Tensor product = logical_and(outer(a, b), scalar_tensor(!is_zero(alpha), DType::Bool, {}));
+    return is_zero(beta) ? product : logical_or(expand(x, product.sizes()), product);
+  }
   Tensor product = scaled(outer(a, b), alpha);
   if (is_zero(beta)) return product;
   return add(scaled(expand(x, product.sizes()), beta), product);

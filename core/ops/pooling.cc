@@ -86,10 +86,9 @@ Pair max_pooled(const Tensor& x, const Pooling& p, bool indices_wanted) {
     if (indices_wanted) indices = in_format(indices, p.format);
   }
   if (needs_grad(x))
-    record({&y, &indices}, p.node, {x}, {indices},
-           [p](const Backward& b) -> Tensors {
-             return {scattered_to_maxima(b.g, b.saved(0), p)};
-           })->piecewise = true;
+    record({&y, &indices}, p.node, {x}, {indices}, [p](const Backward& b) -> Tensors {
+      return {scattered_to_maxima(b.g, b.saved(0), p)};
+    })->piecewise = true;
   return {y, indices};
 }
 

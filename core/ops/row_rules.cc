@@ -83,17 +83,11 @@ struct Named {
   const char* row;
   Check check;
 };
-constexpr Named kChecks[] = {{"add", check_alpha},
-                             {"sub", check_subtraction},
-                             {"neg", check_negation},
-                             {"pow", check_power},
-                             {"where", check_condition},
-                             {"softshrink", check_lambda},
-                             {"maximum", refuse_complex<0>},
-                             {"minimum", refuse_complex<1>},
-                             {"fmax", refuse_complex<2>},
-                             {"fmin", refuse_complex<3>},
-                             {"heaviside", refuse_complex<4>}};
+constexpr Named kChecks[] = {
+    {"add", check_alpha},           {"sub", check_subtraction},      {"neg", check_negation},
+    {"pow", check_power},           {"where", check_condition},      {"softshrink", check_lambda},
+    {"maximum", refuse_complex<0>}, {"minimum", refuse_complex<1>},  {"fmax", refuse_complex<2>},
+    {"fmin", refuse_complex<3>},    {"heaviside", refuse_complex<4>}};
 
 // Operators whose node has another name when an operand is a number, and then no edge for it. Null:
 // as the row says.

@@ -20,13 +20,13 @@ enum class Rule : uint8_t {
 
 // Lanes a row has kernels for, after the rule's conversion.
 enum Types : uint8_t {
-  F = 1,    // Float, Double
-  I = 2,    // UInt8, Int8, Int16, Int32, Int64
-  B = 4,    // Bool
-  C = 8,    // ComplexFloat, ComplexDouble; the derivative is holomorphic: wrap it in conj
-  CP = 16,  // complex too; the derivative text follows the conjugate convention as it stands
-  R = 32,   // complex lanes write a result of the real type
-  CF = 64,  // complex too, without a derivative
+  F = 1,     // Float, Double
+  I = 2,     // UInt8, Int8, Int16, Int32, Int64
+  B = 4,     // Bool
+  C = 8,     // ComplexFloat, ComplexDouble; the derivative is holomorphic: wrap it in conj
+  CP = 16,   // complex too; the derivative text follows the conjugate convention as it stands
+  R = 32,    // complex lanes write a result of the real type
+  CF = 64,   // complex too, without a derivative
   PW = 128,  // the derivative reads inputs only in comparisons; its own derivative counts as zero
 };
 

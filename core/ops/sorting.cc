@@ -66,21 +66,25 @@ Tensor median_of_all(const Tensor& x, bool ignore_nan) {
 
 }  // namespace
 
-std::tuple<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending, Optional<bool>) {
+std::tuple<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending,
+                                Optional<bool> stable) {
   int64_t d = wrap_dim(dim, x.dim());
   CHECK(!x.is_complex(), " Sort does not support complex dtypes on CPU");
   Tensor values = empty(x.sizes(), x.dtype(), x.device());
   Tensor indices = empty(x.sizes(), DType::Int64, x.device());
-  KERNEL(sort, indices, values, contiguous(x), Lines(x, d), descending);
+  // Long vectors of integers go through a radix sort in PyTorch, which is stable.
+  bool radix = is_integral(x.dtype(), false) && x.dim() == 1 && x.numel() >= 32768 && !descending;
+  KERNEL(sort, indices, values, contiguous(x), Lines(x, d), descending,
+         stable.value_or(false) || radix);
   values = laid_out_like(values, x);
   indices = laid_out_like(indices, x);
   record_choices(values, "SortBackward0", x, indices, d);
   return {values, indices};
 }
 
-Tensor argsort(const Tensor& x, int64_t dim, bool descending, bool) {
+Tensor argsort(const Tensor& x, int64_t dim, bool descending, bool stable) {
   tape::NoGrad off;
-  return std::get<1>(sort(x, dim, descending, {}));
+  return std::get<1>(sort(x, dim, descending, stable));
 }
 
 Tensor msort(const Tensor& x) { return std::get<0>(sort(x, 0, false, {})); }

@@ -59,7 +59,9 @@ Triple _linalg_eigh(const Tensor& a, bool upper, bool vectors) {
              if (gv.defined()) {
                Tensor overlap = matmul(mh(v), gv);
                check_phase(overlap, "linalg_eigh", "eigenvectors");
-               inner = without_diagonal(overlap / gaps(values));
+               // Eigenvectors turn by skew matrices: only that part of the cotangent counts.
+               Tensor turn = 0.5 * (overlap - mh(overlap));
+               inner = without_diagonal(turn / gaps(values));
              }
              if (gl.defined()) {
                Tensor straight = on_diagonal(to(gl, v.dtype()));

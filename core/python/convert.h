@@ -103,7 +103,13 @@ template <>
 struct Arg<Tensors> {
   static constexpr const char* name = "tuple of Tensors";
   static bool accepts(PyObject* o);
-  static Tensors get(PyObject* o);  // None inside the list gives an undefined tensor
+  static Tensors get(PyObject* o);
+};
+template <>
+struct Arg<GappedTensors> {
+  static constexpr const char* name = Arg<Tensors>::name;
+  static bool accepts(PyObject* o);
+  static GappedTensors get(PyObject* o) { return Arg<Tensors>::get(o); }
 };
 template <class T>
 struct Arg<Optional<T>> {

@@ -31,6 +31,7 @@ PyMODINIT_FUNC PyInit__core() {
     add_tensor_type(module.get());
     add_generator(module.get());
     add_exchange(module.get());
+    add_dlpack(module.get());
     add_autograd(module.get());
     add_operators(module.get());
     add_optim(module.get());

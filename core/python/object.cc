@@ -149,6 +149,9 @@ void set_error() noexcept {
       case ErrorKind::Overflow:
         type = PyExc_OverflowError;
         break;
+      case ErrorKind::Buffer:
+        type = PyExc_BufferError;
+        break;
       case ErrorKind::Attribute:
         type = PyExc_AttributeError;
         break;

@@ -30,15 +30,19 @@ Dims Arg<Dims>::get(PyObject* o) {
   for (Py_ssize_t i = 0; i < n; ++i) dims.push_back(to_int(PySequence_Fast_GET_ITEM(o, i)));
   return dims;
 }
-bool Arg<Tensors>::accepts(PyObject* o) {
+namespace {
+bool is_tensor_list(PyObject* o, bool gaps) {
   if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
   Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(o, i);
-    if (item != Py_None && !is_tensor(item)) return false;
+    if (!is_tensor(item) && !(gaps && item == Py_None)) return false;
   }
   return true;
 }
+}  // namespace
+bool Arg<Tensors>::accepts(PyObject* o) { return is_tensor_list(o, false); }
+bool Arg<GappedTensors>::accepts(PyObject* o) { return is_tensor_list(o, true); }
 Tensors Arg<Tensors>::get(PyObject* o) {
   Tensors xs;
   Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
@@ -74,9 +78,8 @@ PyTypeObject *function_type, *method_type;
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   auto* callable = reinterpret_cast<Callable*>(self);
-  return guarded([&] {
-    return call(*callable->op, args, PyVectorcall_NARGS(flags), names, callable->use);
-  });
+  return guarded(
+      [&] { return call(*callable->op, args, PyVectorcall_NARGS(flags), names, callable->use); });
 }
 
 PyObject* callable_repr(PyObject* self) {
@@ -138,8 +141,7 @@ PyType_Spec method_spec = {"method_descriptor", sizeof(Callable), 0,
                                Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                            method_slots};
 
-PyObject* make_callable(PyTypeObject* type, const Operator& op, const std::string& name,
-                        Use use) {
+PyObject* make_callable(PyTypeObject* type, const Operator& op, const std::string& name, Use use) {
   auto* c = reinterpret_cast<Callable*>(checked(type->tp_alloc(type, 0)));
   c->vectorcall = vectorcall;
   c->op = &op;
@@ -174,9 +176,9 @@ namespace {
 // One line for each form in which PyTorch declares the operator.
 std::string spelled(const Operator& op, const Overload& overload, bool self_given) {
   bool named_out = op.forms & OUT && !self_given;
-  const char* out = !named_out                         ? nullptr
+  const char* out = !named_out                       ? nullptr
                     : overload.signature.result_type ? "tuple of Tensors"
-                                                       : "Tensor";
+                                                     : "Tensor";
   auto line = [&](const Signature& s) { return concat(" * ", s.text("", self_given, out), "\n"); };
   std::string text = line(overload.signature);
   if (!(op.forms & (LAST_NUMBER | ONE_NUMBER))) return text;

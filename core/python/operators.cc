@@ -75,7 +75,9 @@ void define_row(Row row) {
         ": the signature has ", params.size(), " parameters");
   for (int i = 0; i < static_cast<int>(params.size()); ++i) {
     bool input = i < info.inputs;
-    params[i].accepts = !input ? number_or_none : may_be_number(info, i) ? tensor_or_number : is_tensor;
+    params[i].accepts = !input                   ? number_or_none
+                        : may_be_number(info, i) ? tensor_or_number
+                                                 : is_tensor;
     params[i].type = input ? "Tensor" : "Number";
   }
   overload.signature.one_tensor = info.forms & rows::ONE_NUMBER;

@@ -57,6 +57,28 @@ PyTypeObject* named_result(const char* op, const std::string& fields) {
       checked(PyObject_CallMethod(module.get(), "make", "sO", op, list.get())));
 }
 
+// Every factory takes layout=; only dense tensors are made.
+void require_strided(PyObject* layout) {
+  if (layout == Py_None) return;
+  Object text(checked(PyObject_Repr(layout)));
+  std::string name = PyUnicode_AsUTF8(text.get());
+  CHECK_KIND(name == "torch.strided", NotImplemented, "only layout=torch.strided is offered, not ",
+             name);
+}
+
+// Why an argument is refused: PyTorch names the element of a list that is no tensor.
+std::string refusal(const Parameter& p, PyObject* given, const char* op, size_t position) {
+  bool list = PyList_Check(given) || PyTuple_Check(given);
+  if (list && !std::strcmp(p.type, "tuple of Tensors"))
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(given); ++i)
+      if (PyObject* item = PySequence_Fast_GET_ITEM(given, i); !is_tensor(item))
+        return concat("expected Tensor as element ", i, " in argument ", position - 1, ", but got ",
+                      type_name(item));
+  std::string place = p.keyword_only ? "" : concat("(position ", position, ") ");
+  return concat(op, "(): argument '", PyUnicode_AsUTF8(p.name), "' ", place, "must be ", p.type,
+                ", not ", type_name(given));
+}
+
 bool all_ints(PyObject* const* args, Py_ssize_t n) {
   for (Py_ssize_t i = 0; i < n; ++i)
     if (!is_integer(args[i])) return false;
@@ -89,6 +111,7 @@ Signature Signature::parse(const char* op, const char* text) {
       part = part.substr(0, part.size() - 3);
     }
     p.name = checked(PyUnicode_InternFromString(part.c_str()));
+    s.makes_tensors |= part == "device";
     s.params.push_back(p);
     if (!keyword_only) s.positional = s.params.size();
   }
@@ -155,6 +178,10 @@ bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObj
           *out = value == Py_None ? nullptr : value;
           continue;
         }
+        if (at == count && !std::strcmp(word, "layout") && makes_tensors) {
+          require_strided(value);
+          continue;
+        }
         if (at == count) {
           if (why) *why = concat(op, "() got an unexpected keyword argument '", word, "'");
           return false;
@@ -185,10 +212,7 @@ bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObj
       }
       slots[i] = p.standard;
     } else if (p.accepts && !p.accepts(slots[i]) && slots[i] != p.standard) {
-      if (why)
-        *why = concat(op, "(): argument '", PyUnicode_AsUTF8(p.name), "' ",
-                      p.keyword_only ? "" : concat("(position ", i + 1 - self_given, ") "),
-                      "must be ", p.type, ", not ", type_name(slots[i]));
+      if (why) *why = refusal(p, slots[i], op, i + 1 - self_given);
       return false;
     }
   }

@@ -23,6 +23,7 @@ struct Signature {
   std::vector<Parameter> params;
   size_t positional = 0;                // how many may be given by position
   PyTypeObject* result_type = nullptr;  // of named results, else null
+  bool makes_tensors = false;           // has device=, so layout= is taken too
   bool one_tensor = false;              // the first or the second argument must be a tensor
 
   static Signature parse(const char* op, const char* text);

@@ -121,11 +121,11 @@ PyObject* nb_matmul(PyObject* a, PyObject* b) {
   return guarded([&] { return call(op, args, 2, nullptr, Use::Method); });
 }
 
-#define INPLACE_SLOT(slot, name)                                      \
-  PyObject* slot(PyObject* a, PyObject* b) {                          \
-    static Operator& op = operator_named(name);                       \
-    if (!is_tensor(a) || deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;    \
-    PyObject* args[] = {a, b};                                        \
+#define INPLACE_SLOT(slot, name)                                              \
+  PyObject* slot(PyObject* a, PyObject* b) {                                  \
+    static Operator& op = operator_named(name);                               \
+    if (!is_tensor(a) || deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;            \
+    PyObject* args[] = {a, b};                                                \
     return guarded([&] { return call(op, args, 2, nullptr, Use::Inplace); }); \
   }
 INPLACE_SLOT(nb_inplace_add, "add")

@@ -10,7 +10,8 @@ void add_small_types(PyObject* module);  // dtype, device, Size, memory_format, 
 void add_tensor_type(PyObject* module);  // Tensor
 void add_operators(PyObject* module);    // every primitive and row, as functions and methods
 void add_autograd(PyObject* module);     // Node, grad modes, backward, Function support
-void add_exchange(PyObject* module);     // NumPy, DLPack, buffers, storages, tensor(data)
+void add_exchange(PyObject* module);     // NumPy, buffers, storages, tensor(data)
+void add_dlpack(PyObject* module);       // capsules of other libraries
 void add_runtime(PyObject* module);      // threads, memory, defaults
 void add_optim(PyObject* module);        // gathering for optimizer steps
 

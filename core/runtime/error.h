@@ -14,7 +14,8 @@ enum class ErrorKind {
   NotImplemented,
   OutOfMemory,
   Overflow,
-  Attribute
+  Attribute,
+  Buffer
 };
 
 class Error : public std::runtime_error {

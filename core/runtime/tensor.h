@@ -84,6 +84,10 @@ class Tensor {
 };
 
 using Tensors = InlineVector<Tensor, 3>;
+// As a parameter of an operator: some may be undefined (None).
+struct GappedTensors : Tensors {
+  GappedTensors(Tensors xs) : Tensors(std::move(xs)) {}
+};
 template <class T>
 using Optional = std::optional<T>;
 

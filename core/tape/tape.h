@@ -46,8 +46,8 @@ class Saved {
 
 struct Node {
   uint32_t refs = 1;
-  uint64_t sequence = 0;        // grows with creation: consumers are always newer than producers
-  const char* name = "";        // "AddBackward0"; outlives the node
+  uint64_t sequence = 0;   // grows with creation: consumers are always newer than producers
+  const char* name = "";   // "AddBackward0"; outlives the node
   bool piecewise = false;  // its gradient counts as depending on the inputs, with derivative zero
   InlineVector<Edge, 3> edges;  // one per input of the forward call
   InlineVector<Described, 1> outputs;
@@ -171,16 +171,16 @@ Node* record_with(const char* name, const Inputs& inputs, std::initializer_list<
 
 template <class F>
 Node* record(Tensor& y, const char* name, std::initializer_list<In> inputs,
-            std::initializer_list<Keep> keep, F formula) {
+             std::initializer_list<Keep> keep, F formula) {
   return record_with(name, inputs, keep, std::move(formula),
-              [&](const Ref<Node>& node) { set_output(node.get(), y); });
+                     [&](const Ref<Node>& node) { set_output(node.get(), y); });
 }
 
 // Several outputs; an undefined or non-differentiable (integral) output is skipped but keeps its
 // slot.
 template <class F>
 Node* record(std::initializer_list<Tensor*> outputs, const char* name,
-            std::initializer_list<In> inputs, std::initializer_list<Keep> keep, F formula) {
+             std::initializer_list<In> inputs, std::initializer_list<Keep> keep, F formula) {
   return record_with(name, inputs, keep, std::move(formula), [&](const Ref<Node>& node) {
     for (Tensor* y : outputs) set_output(node.get(), *y);
   });
@@ -189,18 +189,18 @@ Node* record(std::initializer_list<Tensor*> outputs, const char* name,
 // A list of inputs (cat, stack, einsum ...).
 template <class F>
 Node* record(Tensor& y, const char* name, const Tensors& inputs, std::initializer_list<Keep> keep,
-            F formula) {
+             F formula) {
   return record_with(name, inputs, keep, std::move(formula),
-              [&](const Ref<Node>& node) { set_output(node.get(), y); });
+                     [&](const Ref<Node>& node) { set_output(node.get(), y); });
 }
 
 // In-place: self has been written (or is about to be); its history becomes this node. `keep` must
 // hold what the formula needs of the old value by copy, or the new value as out(self).
 template <class F>
 Node* record_written(Tensor& self, const char* name, std::initializer_list<In> inputs,
-                    std::initializer_list<Keep> keep, F formula) {
+                     std::initializer_list<Keep> keep, F formula) {
   return record_with(name, inputs, keep, std::move(formula),
-              [&](const Ref<Node>& node) { set_written(node, self); });
+                     [&](const Ref<Node>& node) { set_written(node, self); });
 }
 
 // --- what autograd remembers of a tensor ---

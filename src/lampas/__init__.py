@@ -69,6 +69,8 @@ _LAZY_NAMES = {
     "initial_seed": "random",
     "get_rng_state": "random",
     "set_rng_state": "random",
+    "from_dlpack": "utils.dlpack",
+    "to_dlpack": "utils.dlpack",
     "compile": "compiler",
     "vmap": "func",
     "autocast": "amp",

@@ -96,6 +96,22 @@ Tensor.__array_priority__ = 1000
 
 
 @method
+def __dlpack__(self, *, stream=-1, max_version=None, dl_device=None, copy=None):
+    """A capsule over this tensor's memory for another library; see lampas.utils.dlpack."""
+    from lampas.utils import dlpack
+
+    return dlpack.export(self, stream, max_version, dl_device, copy)
+
+
+@method
+def __dlpack_device__(self):
+    """(kind, index) of the device, as DLPack numbers them."""
+    from lampas.utils import dlpack
+
+    return dlpack.device_of(self)
+
+
+@method
 def tolist(self):
     """Nested lists of Python numbers; a number for a 0-d tensor."""
     return _core._to_list(self)
