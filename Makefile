@@ -17,7 +17,7 @@ PIP := $(PY) -m pip install --quiet $(PIP_FLAGS)
 CMAKE_FLAGS := -G Ninja -DPython_EXECUTABLE=$(abspath $(PY)) \
     -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
 
-.PHONY: help demo test bench sanitize wheel lint stubs build clean distclean
+.PHONY: help demo test bench sanitize wheel lint build clean distclean
 help:
 	@echo "make demo      train LeNet on handwritten digits, write demo/report.png"
 	@echo "make test      build and run the test suite (installs PyTorch as the oracle)"
@@ -91,13 +91,10 @@ lint: build $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@git ls-files 'core/*.cc' 'core/*.h' | xargs -r $(BIN)/clang-format --dry-run -Werror
-	@test ! -f tools/stubs.py || $(PY) tools/stubs.py --check
-
-stubs: build
-	$(PY) tools/stubs.py
+	$(PY) tools/stubs.py src/lampas/_core*.so src/lampas/_core.pyi --check
 
 clean:
-	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis src/lampas/_core*.so
+	rm -rf build dist demo .pytest_cache .ruff_cache .hypothesis src/lampas/_core*.so src/lampas/_core.pyi
 	find src tests benchmarks examples tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

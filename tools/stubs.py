@@ -1,14 +1,18 @@
-"""Writes `src/lampas/_core.pyi` from what the built module says of itself; `--check` only compares.
+"""Writes the type stub of the core from what the built module says of itself.
 
-The signatures are the operators' own `__doc__`; what an operator returns stands in its row.
+    python tools/stubs.py MODULE STUB [--check]
+
+The build runs it after linking, so the stub is never part of the tree; `--check` only compares. The
+signatures are the operators' own `__doc__`; what an operator returns stands in its row.
 """
 
+import importlib.util
 import re
 import sys
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STUB = ROOT / "src" / "lampas" / "_core.pyi"
 ROW = re.compile(r'^(?:PRIMITIVE|OVERLOAD)\(([\w:<>, ]+?), (\w+)(?:, "(\w+)")?,\s*\(', re.M)
 TYPES = {
     "Number": "Number",
@@ -92,11 +96,20 @@ def usable(name):
     return name.isidentifier() and not (name.startswith("__") and name.endswith("__"))
 
 
-def generate():
-    """The text of the stub."""
-    sys.path.insert(0, str(ROOT / "src"))
-    from lampas import _core
+def load(path):
+    """The extension module at `path`, without the package around it (which would load another)."""
+    package = types.ModuleType("lampas")
+    package.__path__ = [str(ROOT / "src" / "lampas")]
+    sys.modules["lampas"] = package
+    spec = importlib.util.spec_from_file_location("lampas._core", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["lampas._core"] = package._core = module
+    spec.loader.exec_module(module)
+    return module
 
+
+def generate(_core):
+    """The text of the stub."""
     results = return_types()
     operator = type(_core.Tensor.__dict__["add"])
     constants, functions, classes = [], [], []
@@ -120,13 +133,12 @@ def generate():
 
 
 def main():
-    text = generate()
+    module, stub = sys.argv[1], Path(sys.argv[2])
+    text = generate(load(module))
     if "--check" not in sys.argv:
-        STUB.write_text(text)
-        print(f"wrote {STUB.relative_to(ROOT)}: {len(text.splitlines())} lines")
-        return 0
-    if not STUB.exists() or STUB.read_text() != text:
-        print(f"{STUB.relative_to(ROOT)} is not what the operators say; run: make stubs")
+        stub.write_text(text)
+    elif not stub.exists() or stub.read_text() != text:
+        print(f"{stub} is not what the operators say; build again")
         return 1
     return 0
 
