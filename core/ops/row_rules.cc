@@ -68,26 +68,48 @@ void check_lambda(Operands, Params params, DType promoted) {
         label(promoted), ", but found ", params[0].real());
 }
 
-// Operators that need an order; every one has its own words.
-template <size_t kText>
-void refuse_complex(Operands, Params, DType promoted) {
-  constexpr const char* texts[] = {"maximum not implemented for complex tensors.",
-                                   "minimum not implemented for complex tensors.",
-                                   "fmax not implemented for complex tensors.",
-                                   "fmin not implemented for complex tensors.",
-                                   "heaviside is not yet implemented for complex tensors."};
-  CHECK(!is_complex(promoted), texts[kText]);
+void check_limits(Operands inputs, Params params, DType promoted) {
+  CHECK(promoted != DType::Bool, "Bool inputs not supported for hardtanh");
+  bool is_unsigned = inputs[0].tensor().dtype() == DType::UInt8;
+  CHECK(!is_unsigned || (params[0].real() >= 0 && params[1].real() >= 0),
+        "cannot do hardtanh on an unsigned type with negative limits");
 }
+
+// Operators that refuse a kind of type, every one in its own words.
+struct Refusal {
+  const char* row;
+  bool (*refused)(DType);
+  const char* text;
+};
+bool is_bool_type(DType d) { return d == DType::Bool; }
+bool is_whole(DType d) { return is_integral(d, true); }
+constexpr Refusal kRefusals[] = {
+    {"maximum", is_complex, "maximum not implemented for complex tensors."},
+    {"minimum", is_complex, "minimum not implemented for complex tensors."},
+    {"fmax", is_complex, "fmax not implemented for complex tensors."},
+    {"fmin", is_complex, "fmin not implemented for complex tensors."},
+    {"heaviside", is_complex, "heaviside is not yet implemented for complex tensors."},
+    {"deg2rad", is_complex, "deg2rad is not supported for complex tensors."},
+    {"rad2deg", is_complex, "rad2deg is not supported for complex tensors."},
+    {"isposinf", is_complex, "isposinf does not support complex inputs."},
+    {"isneginf", is_complex, "isneginf does not support complex inputs."},
+    {"relu", is_bool_type, "Boolean inputs not supported for relu"},
+    {"addcdiv", is_whole,
+     "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will "
+     "perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be "
+     "implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer "
+     "inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv "
+     "behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all "
+     "dtypes."}};
 
 struct Named {
   const char* row;
   Check check;
 };
-constexpr Named kChecks[] = {
-    {"add", check_alpha},           {"sub", check_subtraction},      {"neg", check_negation},
-    {"pow", check_power},           {"where", check_condition},      {"softshrink", check_lambda},
-    {"maximum", refuse_complex<0>}, {"minimum", refuse_complex<1>},  {"fmax", refuse_complex<2>},
-    {"fmin", refuse_complex<3>},    {"heaviside", refuse_complex<4>}};
+constexpr Named kChecks[] = {{"add", check_alpha},         {"sub", check_subtraction},
+                             {"rsub", check_subtraction},  {"neg", check_negation},
+                             {"pow", check_power},         {"where", check_condition},
+                             {"softshrink", check_lambda}, {"hardtanh", check_limits}};
 
 // Operators whose node has another name when an operand is a number, and then no edge for it. Null:
 // as the row says.
@@ -107,6 +129,7 @@ constexpr Variants kVariants[] = {
 
 struct Entry {
   Check check = nullptr;
+  const Refusal* refusal = nullptr;
   const Variants* variants = nullptr;
   std::vector<Scalar> defaults;
 };
@@ -146,6 +169,8 @@ const Entry& entry_of(Row row) {
       entries[i].defaults = parse_defaults(info);
       for (const Named& n : kChecks)
         if (n.row == std::string_view(info.name)) entries[i].check = n.check;
+      for (const Refusal& r : kRefusals)
+        if (r.row == std::string_view(info.name)) entries[i].refusal = &r;
       for (const Variants& v : kVariants)
         if (v.row == std::string_view(info.name)) entries[i].variants = &v;
     }
@@ -167,7 +192,9 @@ Scalar default_param(Row row, int param) {
 }
 
 void check_rules(Row row, Operands inputs, Params params, DType promoted) {
-  if (Check check = entry_of(row).check) check(inputs, params, promoted);
+  const Entry& entry = entry_of(row);
+  if (entry.check) entry.check(inputs, params, promoted);
+  if (entry.refusal) CHECK(!entry.refusal->refused(promoted), entry.refusal->text);
 }
 
 bool has_number_form(Row row) { return row == Row::pow || row == Row::lerp; }

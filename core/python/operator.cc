@@ -105,7 +105,8 @@ PyObject* callable_doc(PyObject* self, void*) {
   auto* c = reinterpret_cast<Callable*>(self);
   std::string doc;
   for (const Overload& o : c->op->overloads)
-    doc += (doc.empty() ? "" : "\n") + o.signature.text(c->op->name);
+    doc += (doc.empty() ? "" : "\n") + o.signature.text(c->op->name) +
+           (o.formula.empty() ? "" : "\n\n" + o.formula);
   return PyUnicode_FromString(doc.c_str());
 }
 PyObject* callable_module(PyObject*, void*) { return PyUnicode_FromString("lampas"); }

@@ -1,6 +1,7 @@
 // The callable objects behind lampas.<name>, Tensor.<name>, Tensor.<name>_ : one C type for all
 // operators.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "python/convert.h"
@@ -26,6 +27,7 @@ struct Overload {
   // Native in-place and out= forms (rows have them); null: the result is written over afterwards.
   PyObject* (*invoke_inplace)(PyObject* const* slots, const void* context) = nullptr;
   PyObject* (*invoke_out)(PyObject* const* slots, PyObject* out, const void* context) = nullptr;
+  std::string formula = {};  // of a row: for the documentation
 };
 
 // How a callable is used: texts differ.

@@ -63,6 +63,37 @@ bool may_be_number(const rows::Info& info, int input) {
          (input == 0 && info.forms & rows::ONE_NUMBER);
 }
 
+// "y = exp(x); dx = g * y": the row's texts, over its operands' letters.
+std::string formula_of(const rows::Info& info) {
+  const char* letters = info.inputs == 1 ? "x" : "abc";
+  std::string text = concat("y = ", info.forward);
+  for (int i = 0; i < info.inputs; ++i)
+    if (info.differentiable(i)) text += concat("\nd", letters[i], " = ", info.derivative[i]);
+  return text;
+}
+
+// What tests and documentation iterate over: one dict per row, keys as in ops/rows.h.
+PyObject* row_table(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    Object table(checked(PyList_New(0)));
+    for (int i = 0; i < rows::count(); ++i) {
+      const rows::Info& info = rows::info(static_cast<Row>(i));
+      Object differentiable(checked(PyList_New(0)));
+      for (int d = 0; d < info.inputs; ++d)
+        PyList_Append(differentiable.get(), info.differentiable(d) ? Py_True : Py_False);
+      Object row(checked(Py_BuildValue(
+          "{s:s,s:i,s:i,s:s,s:s,s:s,s:s,s:i,s:i,s:O}", "name", info.name, "inputs",
+          int{info.inputs}, "params", int{info.params}, "param_names", info.param_names,
+          "signature", info.signature, "forward", info.forward, "domain", info.domain, "types",
+          int{info.types}, "forms", int{info.forms}, "differentiable", differentiable.get())));
+      PyList_Append(table.get(), row.get());
+    }
+    return table.release();
+  });
+}
+PyMethodDef table_functions[] = {{"_rows", row_table, METH_NOARGS, nullptr},
+                                 {nullptr, nullptr, 0, nullptr}};
+
 void define_row(Row row) {
   const rows::Info& info = rows::info(row);
   Operator& op = operator_named(info.name);
@@ -80,6 +111,7 @@ void define_row(Row row) {
                                                  : is_tensor;
     params[i].type = input ? "Tensor" : "Number";
   }
+  overload.formula = formula_of(info);
   overload.signature.one_tensor = info.forms & rows::ONE_NUMBER;
   op.overloads.push_back(std::move(overload));
 }
@@ -96,6 +128,7 @@ void define_alias(const char* alias, const char* name) {
 
 void add_operators(PyObject* module) {
   add_operator_type(module);
+  if (PyModule_AddFunctions(module, table_functions) < 0) throw PythonError();
   for (int i = 0; i < rows::count(); ++i) define_row(static_cast<Row>(i));
 #define PRIMITIVE(result, name, params, python, forms) define<&ops::name>(#name, python, forms);
 #define OVERLOAD(result, name, spelled, params, python, forms) \
