@@ -75,6 +75,13 @@ void check_limits(Operands inputs, Params params, DType promoted) {
         "cannot do hardtanh on an unsigned type with negative limits");
 }
 
+void check_quantization(Operands, Params params, DType) {
+  double zero_point = params[1].real(), lo = params[2].real(), hi = params[3].real();
+  CHECK(lo <= hi, "`quant_min` should be less than or         equal to `quant_max`.");
+  CHECK(zero_point >= lo && zero_point <= hi,
+        "`zero_point` must be between `quant_min` and `quant_max`.");
+}
+
 // Operators that refuse a kind of type, every one in its own words.
 struct Refusal {
   const char* row;
@@ -106,10 +113,15 @@ struct Named {
   const char* row;
   Check check;
 };
-constexpr Named kChecks[] = {{"add", check_alpha},         {"sub", check_subtraction},
-                             {"rsub", check_subtraction},  {"neg", check_negation},
-                             {"pow", check_power},         {"where", check_condition},
-                             {"softshrink", check_lambda}, {"hardtanh", check_limits}};
+constexpr Named kChecks[] = {{"add", check_alpha},
+                             {"sub", check_subtraction},
+                             {"rsub", check_subtraction},
+                             {"neg", check_negation},
+                             {"pow", check_power},
+                             {"where", check_condition},
+                             {"softshrink", check_lambda},
+                             {"hardtanh", check_limits},
+                             {"fake_quantize_per_tensor_affine", check_quantization}};
 
 // Operators whose node has another name when an operand is a number, and then no edge for it. Null:
 // as the row says.
