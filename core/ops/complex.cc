@@ -1,6 +1,7 @@
 // Complex numbers seen as pairs of reals and back: views, conjugation, and making them from parts.
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
+#include "ops/iterator.h"
 #include "ops/primitives.h"
 #include "tape/history.h"
 
@@ -124,7 +125,9 @@ Tensor complex(const Tensor& re, const Tensor& im) {
         " but got scalar type ", label(im.dtype()), " for second argument");
   CHECK_KIND(re.dtype() != DType::Half, NotImplemented,
              "complex of float16: complex32 is not supported");
-  Tensor y = empty(broadcast(re.sizes(), im.sizes()), complex_of(re.dtype()), re.device());
+  const Tensor* operands[] = {&re, &im};
+  Tensor y = empty_result(broadcast(re.sizes(), im.sizes()), {operands, 2}, complex_of(re.dtype()),
+                          re.device());
   {
     tape::NoGrad off;
     copy_values(part_of(y, 0), re);

@@ -12,10 +12,6 @@ namespace lampas::ops {
 
 namespace {
 
-void check_sizes(const char* name, Span sizes) {
-  for (int64_t s : sizes) CHECK(s >= 0, name, ": Dimension size must be non-negative.");
-}
-
 Tensor finish(Tensor y, bool requires_grad) {
   if (!requires_grad) return y;
   CHECK(is_differentiable(y.dtype()),
@@ -53,7 +49,6 @@ Tensor ones_like(const Tensor& x) {
 
 Tensor make_empty(Span sizes, Optional<DType> dtype, Optional<Device> device, bool requires_grad,
                   bool, Optional<MemoryFormat> format) {
-  check_sizes("empty", sizes);
   Device where = device.value_or(Device{});
   DType type = dtype.value_or(default_dtype());
   return finish(empty_format(sizes, type, where, format.value_or(MemoryFormat::Contiguous)),
@@ -69,21 +64,19 @@ Tensor make_empty_strided(Span sizes, Span strides, Optional<DType> dtype, Optio
 
 Tensor make_zeros(Span sizes, Optional<DType> dtype, Optional<Device> device, bool requires_grad,
                   bool) {
-  check_sizes("zeros", sizes);
+  for (int64_t s : sizes) CHECK(s >= 0, "zeros: Dimension size must be non-negative.");
   return finish(zeros(sizes, dtype.value_or(default_dtype()), device.value_or(Device{})),
                 requires_grad);
 }
 
 Tensor make_ones(Span sizes, Optional<DType> dtype, Optional<Device> device, bool requires_grad,
                  bool) {
-  check_sizes("ones", sizes);
   return finish(ones(sizes, dtype.value_or(default_dtype()), device.value_or(Device{})),
                 requires_grad);
 }
 
 Tensor make_full(Span sizes, const Scalar& value, Optional<DType> dtype, Optional<Device> device,
                  bool requires_grad, bool) {
-  check_sizes("full", sizes);
   DType type = dtype.value_or(dtype_of_fill(value));
   check_value(value, type);
   return finish(full(sizes, value, type, device.value_or(Device{})), requires_grad);
@@ -125,7 +118,6 @@ Tensor make_ones_like(const Tensor& x, Optional<DType> dtype, Optional<Device> d
 
 Tensor new_empty(const Tensor& x, Span sizes, Optional<DType> dtype, Optional<Device> device,
                  bool requires_grad, bool) {
-  check_sizes("empty", sizes);
   return finish(empty(sizes, dtype.value_or(x.dtype()), device.value_or(x.device())),
                 requires_grad);
 }

@@ -63,9 +63,10 @@ void check_condition(Operands inputs, Params, DType) {
 
 void check_lambda(Operands, Params params, DType promoted) {
   double most = promoted == DType::Double ? std::numeric_limits<double>::max()
+                : promoted == DType::Half ? 65504
                                           : std::numeric_limits<float>::max();
-  CHECK(params[0].real() >= 0, "lambda must be in range [0, ", most, "] for input dtype ",
-        label(promoted), ", but found ", params[0].real());
+  CHECK(params[0].real() >= 0 && params[0].real() <= most, "lambda must be in range [0, ", most,
+        "] for input dtype ", label(promoted), ", but found ", params[0].real());
 }
 
 void check_limits(Operands inputs, Params params, DType promoted) {

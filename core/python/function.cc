@@ -143,8 +143,12 @@ PyObject* record_function(PyObject*, PyObject* const* a, Py_ssize_t n) {
       PyObject* arg = PyTuple_GET_ITEM(args, i);
       inputs.push_back(is_tensor(arg) ? unwrap(arg) : Tensor());
     }
-    for (Py_ssize_t i = 0; dirty != Py_None && i < PySequence_Fast_GET_SIZE(dirty); ++i)
-      tape::check_write(unwrap(PySequence_Fast_GET_ITEM(dirty, i)));
+    for (Py_ssize_t i = 0; dirty != Py_None && i < PySequence_Fast_GET_SIZE(dirty); ++i) {
+      PyObject* written = PySequence_Fast_GET_ITEM(dirty, i);
+      CHECK_KIND(is_tensor(written), Type, "mark_dirty can only accept variables, but argument ", i,
+                 " is of type ", type_name(written));
+      tape::check_write(unwrap(written));
+    }
     tape::attach(node, inputs);
     Py_ssize_t count = PyTuple_GET_SIZE(outputs);
     Object made(checked(PyTuple_New(count)));
@@ -188,6 +192,8 @@ PyObject* record_function(PyObject*, PyObject* const* a, Py_ssize_t n) {
       }
       CHECK_KIND(is_tensor(item), Type, "save_for_backward can only save variables, but argument ",
                  i, " is of type ", type_name(item));
+      for (Py_ssize_t j = 0; j < count; ++j)  // an output may have been replaced above
+        if (PyTuple_GET_ITEM(outputs, j) == item) item = PyTuple_GET_ITEM(made.get(), j);
       Tensor x = unwrap(item);
       bool is_output = x->meta && x->meta->grad_fn.get() == node;
       node->kept.push_back(tape::Saved(x, is_output));

@@ -16,7 +16,7 @@ bool Arg<Dims>::accepts(PyObject* o) {
   Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
   for (Py_ssize_t i = 0; i < n; ++i)
     if (!is_integer(PySequence_Fast_GET_ITEM(o, i)) &&
-        !PyBool_Check(PySequence_Fast_GET_ITEM(o, i)))
+        !(i && PyBool_Check(PySequence_Fast_GET_ITEM(o, i))))
       return false;
   return true;
 }

@@ -74,9 +74,21 @@ std::string refusal(const Parameter& p, PyObject* given, const char* op, size_t 
       if (PyObject* item = PySequence_Fast_GET_ITEM(given, i); !is_tensor(item))
         return concat("expected Tensor as element ", i, " in argument ", position - 1, ", but got ",
                       type_name(item));
+  std::string name = PyUnicode_AsUTF8(p.name);
+  if (list && !std::strcmp(p.type, "tuple of ints"))
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(given); ++i) {
+      PyObject* item = PySequence_Fast_GET_ITEM(given, i);
+      if (is_integer(item) || (i && PyBool_Check(item))) continue;
+      if (i)
+        return concat(op, "(): argument '", name, "' failed to unpack the object at pos ", i + 1,
+                      " with error \"type must be tuple of ints,but got ", type_name(item), "\"");
+      return concat(op, "(): argument '", name, "' (position ", position,
+                    ") must be tuple of ints, but found element of type ", type_name(item),
+                    " at pos 0");
+    }
   std::string place = p.keyword_only ? "" : concat("(position ", position, ") ");
-  return concat(op, "(): argument '", PyUnicode_AsUTF8(p.name), "' ", place, "must be ", p.type,
-                ", not ", type_name(given));
+  return concat(op, "(): argument '", name, "' ", place, "must be ", p.type, ", not ",
+                type_name(given));
 }
 
 bool all_ints(PyObject* const* args, Py_ssize_t n) {
