@@ -7,6 +7,7 @@
 #include "ops/pointwise.h"
 #include "ops/primitives.h"
 #include "ops/promotion.h"
+#include "ops/reduce.h"
 
 namespace lampas::ops {
 
@@ -179,7 +180,7 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, Option
              "\"arange_cpu\" not implemented for '", label(type), "'");
   // int64 counts in whole numbers, whatever was given; the other types count in what was given.
   auto given = [&](const Scalar& x) { return type == DType::Int64 ? Scalar(x.to<int64_t>()) : x; };
-  CHECK_KIND(step.real() != 0, Value, "step must be nonzero");
+  CHECK(step.real() != 0, "step must be nonzero");
   for (const Scalar& x : {start, end, step})
     CHECK(std::isfinite(x.real()), "unsupported range: ", start.real(), " -> ", end.real());
   Dims sizes{range_length(given(start), given(end), given(step))};
@@ -216,6 +217,27 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, Optional<
   Tensor y = empty(sizes, type, device.value_or(Device{}));
   KERNEL(linspace, y, start, end);
   return finish(y, requires_grad);
+}
+
+namespace {
+void check_ends(const char* name, const Tensor& start, const Tensor& end) {
+  CHECK(start.dim() == 0 && end.dim() == 0, name,
+        " only supports 0-dimensional start and end tensors, but got start with ", start.dim(),
+        " dimension(s) and end with ", end.dim(), " dimension(s).");
+}
+}  // namespace
+
+Tensor linspace_between(const Tensor& start, const Tensor& end, int64_t steps,
+                        Optional<DType> dtype, Optional<Device> device, bool requires_grad,
+                        bool pin) {
+  check_ends("linspace", start, end);
+  return linspace(item(start), item(end), steps, dtype, device, requires_grad, pin);
+}
+Tensor logspace_between(const Tensor& start, const Tensor& end, int64_t steps, double base,
+                        Optional<DType> dtype, Optional<Device> device, bool requires_grad,
+                        bool pin) {
+  check_ends("logspace", start, end);
+  return logspace(item(start), item(end), steps, base, dtype, device, requires_grad, pin);
 }
 
 Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base,

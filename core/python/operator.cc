@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ops/assign.h"
+#include "ops/iterator.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -213,6 +214,20 @@ std::string spelled(const Operator& op, const Overload& overload, bool self_give
   fail(ErrorKind::Type, text);
 }
 
+// out= may be an argument, but not overlap one otherwise.
+void check_overlaps(const Signature& signature, PyObject* const* slots, PyObject* out) {
+  auto check = [](PyObject* written, PyObject* read) {
+    if (is_tensor(written) && is_tensor(read)) check_partial_overlap(unwrap(written), unwrap(read));
+  };
+  auto each = [](PyObject* o, auto f) {
+    if (!PyTuple_Check(o) && !PyList_Check(o)) return f(o);
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) f(PySequence_Fast_GET_ITEM(o, i));
+  };
+  for (size_t i = 0; i < signature.params.size(); ++i)
+    each(slots[i],
+         [&](PyObject* read) { each(out, [&](PyObject* written) { check(written, read); }); });
+}
+
 }  // namespace
 
 PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names, Use use) {
@@ -234,6 +249,7 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
       return slots[0];
     }
     if (out && overload.invoke_out) return overload.invoke_out(slots, out, overload.context);
+    if (out) check_overlaps(overload.signature, slots, out);
     PyObject* made = overload.invoke(slots, overload.context);
     if (out) {
       Object result(made);

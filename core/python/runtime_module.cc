@@ -1,5 +1,6 @@
 // Threads, memory and defaults for Python.
 #include "cpu/blas.h"
+#include "ops/pointwise.h"
 #include "python/convert.h"
 #include "python/types.h"
 #include "runtime/allocator.h"
@@ -77,6 +78,9 @@ std::string openblas_path() {
 void add_runtime(PyObject* module) {
   if (PyModule_AddFunctions(module, functions) < 0) throw PythonError();
   blas::find_library = openblas_path;
+  ops::warn = [](const char* text) {
+    if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw PythonError();
+  };
   long_work = {enter_long_work, leave_long_work};
 }
 
