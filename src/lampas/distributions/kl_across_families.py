@@ -28,13 +28,21 @@ inf = lampas.inf
 
 
 def _x_log_x(x):
-    return x * x.log()
+    return lampas.xlogy(x, x)
 
 
 def _uniform_mean_log(low, high):
     """E[log x] for x uniform between two bounds >= 0."""
     width = high - low
     return (_x_log_x(high) - _x_log_x(low) - width) / width
+
+
+def _moments(p, order):
+    """p with parameters for which moments up to `order` exist, so that masked gradients are finite."""
+    if isinstance(p, Pareto):
+        alpha = lampas.where(p.alpha > order, p.alpha, order + 1.0)
+        return Pareto(p.scale, alpha, validate_args=False)
+    return p
 
 
 # type of p: function that gives E[log x]
@@ -66,18 +74,19 @@ _MEAN_TAIL = {
 
 
 def _against_normal(p, q):
+    p = _moments(p, 2)
     squares = p.variance + (p.mean - q.loc).pow(2)
     return q.scale.log() + 0.5 * math.log(2 * math.pi) + squares / (2 * q.scale.pow(2))
 
 
 def _against_exponential(p, q):
-    return -q.rate.log() + q.rate * p.mean
+    return -q.rate.log() + q.rate * _moments(p, 1).mean
 
 
 def _against_gamma(p, q):
     mean_log = _MEAN_LOG[_family(p, _MEAN_LOG)](p)
     log_norm = q.concentration.lgamma() - q.concentration * q.rate.log()
-    return log_norm - (q.concentration - 1) * mean_log + q.rate * p.mean
+    return log_norm - (q.concentration - 1) * mean_log + q.rate * _moments(p, 1).mean
 
 
 def _against_gumbel(p, q):
@@ -135,11 +144,16 @@ _register(Gamma, Gumbel, _against_gumbel)
 _register(Normal, Gumbel, _against_gumbel)
 _register(Uniform, Gumbel, _against_gumbel)
 
+# PyTorch's bounds: [0, 1] itself counts as outside for a uniform p, as too narrow for a uniform q.
 _register(Beta, ContinuousBernoulli, _against_continuous_bernoulli)
-_register(Uniform, ContinuousBernoulli, _against_continuous_bernoulli, _outside_unit)
+_register(
+    Uniform,
+    ContinuousBernoulli,
+    _against_continuous_bernoulli,
+    lambda p, q: (p.high >= 1) | (p.low <= 0),
+)
 
 _register(Beta, Uniform, _against_uniform, lambda p, q: (q.low > 0) | (q.high < 1))
-# PyTorch's bounds: a uniform distribution over just [0, 1] counts as too narrow.
 _register(ContinuousBernoulli, Uniform, _against_uniform, lambda p, q: (q.low >= 0) | (q.high <= 1))
 
 

@@ -50,7 +50,7 @@ class Kumaraswamy(TransformedDistribution):
     @property
     def mode(self):
         """NaN, as PyTorch 2.13 gives for all parameters; ((a - 1) / (a b - 1))^(1 / a) would be right."""
-        return lampas.full_like(self.concentration0, math.nan)
+        return math.nan * self.concentration1 * self.concentration0
 
     @property
     def variance(self):

@@ -9,7 +9,7 @@ def expands(*names, keeps=()):
     """Class decorator that defines `expand` for a distribution.
 
     names: attributes to expand where the instance has them; tensors of shape (batch, ...), or
-    distributions of the same batch. keeps: attributes that are taken over as they are.
+    distributions of a batch that starts with this one. keeps: attributes that are taken over as they are.
     """
 
     def decorate(cls):
@@ -39,8 +39,8 @@ def _expand_attributes(old, new, names, batch_shape):
             continue
         value = old.__dict__[name]
         if id(value) not in done:
-            own = () if isinstance(value, Distribution) else value.shape[len(old.batch_shape) :]
-            done[id(value)] = value.expand(batch_shape + tuple(own))
+            shape = value.batch_shape if isinstance(value, Distribution) else value.shape
+            done[id(value)] = value.expand(batch_shape + shape[len(old.batch_shape) :])
         setattr(new, name, done[id(value)])
 
 

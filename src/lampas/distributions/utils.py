@@ -109,12 +109,12 @@ def vec_to_tril_matrix(vec, diag=0):
     # m(m + 1) / 2 entries, where m = n + diag is the longest row of the triangle.
     odd = (1 + 8 * vec.shape[-1]) ** 0.5
     n = (odd - 1) / 2 - diag
-    if round(n) - n > lampas.finfo(vec.dtype).eps or int(n) != n:
+    if round(n) - n > lampas.finfo(vec.dtype).eps:
         raise ValueError(
             f"The size of last dimension is {vec.shape[-1]} which cannot be expressed as "
             "the lower triangular part of a square D x D matrix."
         )
-    n = int(n)
+    n = round(n)
     mat = lampas.zeros(vec.shape[:-1] + (n, n), dtype=vec.dtype, device=vec.device)
     mat[..., _triangle(n, diag, vec.device)] = vec
     return mat

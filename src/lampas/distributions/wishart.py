@@ -27,12 +27,12 @@ def _columns(x):
 
 
 @expands(
-    "_unbroadcasted_scale_tril",
     "df",
     "covariance_matrix",
     "scale_tril",
     "precision_matrix",
     "_dist_chi2",
+    keeps=["_unbroadcasted_scale_tril"],
 )
 class Wishart(ExponentialFamily):
     """Distribution of the scatter matrix of `df` normal vectors, (batch, n, n).
@@ -151,26 +151,29 @@ class Wishart(ExponentialFamily):
         factor = self._unbroadcasted_scale_tril @ noise
         return factor @ factor.mT
 
-    def _singular(self, sample):
-        """The draws that have a matrix that is not positive definite in their batch. (sample_shape)"""
-        singular = ~self.support.check(sample)
-        return singular.amax(self._batch_dims) if self._batch_dims else singular
+    def _any_in_batch(self, found):
+        """Whether a check holds anywhere in the batch. (sample_shape, batch) -> (sample_shape)"""
+        return found.amax(self._batch_dims) if self._batch_dims else found
 
     def rsample(self, sample_shape=lampas.Size(), max_try_correction=None):
-        """Values, differentiable. Draws that rounding made singular are repeated, at most
-        `max_try_correction` times (3 for n > 10, 10 for smaller ones by default)."""
+        """Values, differentiable. Draws that are not positive definite are repeated, at most
+        `max_try_correction` times (3 for n > 10, 10 for smaller ones by default).
+
+        PyTorch 2.13 takes the first draw for singular where it is positive definite: it warns and
+        draws again nearly always. The same is done here, for the same numbers.
+        """
         if max_try_correction is None:
             max_try_correction = 3 if self._event_shape[-1] > 10 else 10
         sample = self._bartlett_sampling(lampas.Size(sample_shape))
-        singular = self._singular(sample)
-        if not singular.any():
+        repeated = self._any_in_batch(self.support.check(sample))
+        if not repeated.any():
             return sample
         warnings.warn("Singular sample detected.")
         for _ in range(max_try_correction):
-            again = self._bartlett_sampling(singular[singular].shape)
-            sample[singular] = again
-            singular[singular.clone()] = self._singular(again)
-            if not singular.any():
+            again = self._bartlett_sampling(repeated[repeated].shape)
+            sample[repeated] = again
+            repeated[repeated.clone()] = self._any_in_batch(~self.support.check(again))
+            if not repeated.any():
                 break
         return sample
 
