@@ -307,8 +307,8 @@ class _LowerCholesky(Constraint):
     event_dim = 2
 
     def check(self, value):
-        positive = (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
-        return lower_triangular.check(value) & positive
+        triangular = lower_triangular.check(value)
+        return triangular & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
 
 
 class _CorrCholesky(Constraint):

@@ -165,10 +165,10 @@ class _InverseTransform(Transform):
         return self._inv.forward_shape(shape)
 
 
-def _widest(parts):
-    """Event dimensions that a chain of (dimensions in, dimensions out) needs at its start."""
+def _widest(chain):
+    """Event dimensions that a chain of (dimensions before, dimensions after) needs at its start."""
     needed = 0
-    for before, after in reversed(parts):
+    for before, after in reversed(chain):
         needed = max(needed + before - after, before)
     return needed
 
@@ -196,15 +196,17 @@ class ComposeTransform(Transform):
     def domain(self):
         if not self.parts:
             return constraints.real
-        dims = [(part.domain.event_dim, part.codomain.event_dim) for part in self.parts]
-        return _widened(self.parts[0].domain, _widest([*dims, (dims[-1][1],) * 2]))
+        chain = [(part.domain.event_dim, part.codomain.event_dim) for part in self.parts]
+        last = chain[-1][1]
+        return _widened(self.parts[0].domain, _widest([*chain, (last, last)]))
 
     @constraints.dependent_property(is_discrete=False)
     def codomain(self):
         if not self.parts:
             return constraints.real
-        dims = [(part.codomain.event_dim, part.domain.event_dim) for part in self.parts]
-        return _widened(self.parts[-1].codomain, _widest([(dims[0][1],) * 2, *dims][::-1]))
+        chain = [(part.codomain.event_dim, part.domain.event_dim) for part in self.parts]
+        first = chain[0][1]
+        return _widened(self.parts[-1].codomain, _widest([*reversed(chain), (first, first)]))
 
     @lazy_property
     def bijective(self):

@@ -33,17 +33,16 @@ class TransformedDistribution(Distribution):
         else:
             raise ValueError(f"transforms must be a Transform or list, but was {transforms}")
         transform = ComposeTransform(self.transforms)
+        dims_in, dims_out = transform.domain.event_dim, transform.codomain.event_dim
         shape = base_distribution.batch_shape + base_distribution.event_shape
-        if len(shape) < transform.domain.event_dim:
+        if len(shape) < dims_in:
             raise ValueError(
-                "base_distribution needs to have shape with size at least "
-                f"{transform.domain.event_dim}, but got {shape}."
+                f"base_distribution needs to have shape with size at least {dims_in}, but got {shape}."
             )
         forward_shape = transform.forward_shape(shape)
-        base = _fitted(base_distribution, transform, transform.inverse_shape(forward_shape))
+        base = _fitted(base_distribution, dims_in, transform.inverse_shape(forward_shape))
         self.base_dist = base
-        change = transform.codomain.event_dim - transform.domain.event_dim
-        event_dim = max(transform.codomain.event_dim, len(base.event_shape) + change)
+        event_dim = max(dims_out, len(base.event_shape) + dims_out - dims_in)
         cut = len(forward_shape) - event_dim
         super().__init__(forward_shape[:cut], forward_shape[cut:], validate_args=validate_args)
 
@@ -113,9 +112,9 @@ class TransformedDistribution(Distribution):
         return self._transformed(self.base_dist.icdf(self._monotonize_cdf(value)))
 
 
-def _fitted(base, transform, shape):
-    """The base expanded to `shape`, with as many event dimensions as the transform takes."""
+def _fitted(base, event_dim, shape):
+    """The base expanded to `shape`, with at least `event_dim` event dimensions."""
     if base.batch_shape + base.event_shape != shape:
         base = base.expand(shape[: len(shape) - len(base.event_shape)])
-    missing = transform.domain.event_dim - len(base.event_shape)
+    missing = event_dim - len(base.event_shape)
     return Independent(base, missing) if missing > 0 else base

@@ -25,6 +25,8 @@ def broadcast_all(*values):
     Raises ValueError for anything that is neither a number nor a tensor.
     """
     tensors = [value for value in values if isinstance(value, lampas.Tensor)]
+    if len(tensors) == len(values) > 0:  # the usual case, kept short
+        return tuple(lampas.broadcast_tensors(*values))
     others = [value for value in values if not isinstance(value, lampas.Tensor)]
     if not all(isinstance(v, Number) or hasattr(v, "__torch_function__") for v in others):
         raise ValueError(
