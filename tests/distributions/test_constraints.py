@@ -1,11 +1,10 @@
 """Constraints: what lies inside, texts, errors; and the transforms onto them."""
 
 import pytest
-
-pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
-import lampas
 from agreement import agree
 from cases import texts, value_of
+
+import lampas
 
 CONSTRAINTS = """
 C.boolean | C.one_hot | C.nonnegative_integer | C.positive_integer | C.integer_interval(0, 2) | C._IntegerLessThan(1)

@@ -1,11 +1,11 @@
 """Every distribution: samples by seed, densities, moments, entropies, gradients, expand, repr."""
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
-import lampas
+import torch
 from agreement import agree
 from cases import CONTINUOUS, DISCRETE, VECTORS, gradients, recording, texts, value_of
+
+import lampas
 
 ALL = texts(CONTINUOUS) + texts(VECTORS) + texts(DISCRETE)
 MOMENTS = ("mean", "mode", "variance", "stddev")

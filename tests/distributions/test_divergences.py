@@ -1,14 +1,13 @@
 """KL divergences: every registered pair with gradients, dispatch, registration, errors."""
 
 import itertools
-import warnings
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
-import lampas
+import torch
 from agreement import agree
 from cases import gradients, recording, texts, value_of
+
+import lampas
 
 # Distributions of each type that divergences are registered for.
 OF_TYPE = {
@@ -120,9 +119,7 @@ kl_divergence(MultivariateNormal(torch.zeros(3), torch.eye(3)), LowRankMultivari
 
 @pytest.mark.parametrize("text", texts(ERRORS))
 def test_errors(text):
-    with pytest.raises(Exception):
-        value_of(text, lampas)
-    agree(lambda module: value_of(text, module))
+    assert agree(lambda module: value_of(text, module)) is None  # what an error leaves
 
 
 def test_monte_carlo_confirms_a_divergence_across_families():

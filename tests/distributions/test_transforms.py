@@ -3,11 +3,10 @@
 import pickle
 
 import pytest
-
-pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
-import lampas
 from agreement import agree
 from cases import texts, value_of
+
+import lampas
 
 POINTWISE = """
 ExpTransform() | SigmoidTransform() | SoftplusTransform() | TanhTransform() | AbsTransform() | ExpTransform().inv
