@@ -1,13 +1,11 @@
 """The beta distribution."""
 
-from numbers import Number
-
 import lampas
 from lampas.distributions import constraints
 from lampas.distributions.dirichlet import Dirichlet
 from lampas.distributions.exp_family import ExponentialFamily
 from lampas.distributions.parameters import expands
-from lampas.distributions.utils import broadcast_all
+from lampas.distributions.utils import NUMBER, broadcast_all
 
 __all__ = ["Beta"]
 
@@ -24,7 +22,7 @@ class Beta(ExponentialFamily):
     has_rsample = True
 
     def __init__(self, concentration1, concentration0, validate_args=None):
-        if isinstance(concentration1, Number) and isinstance(concentration0, Number):
+        if isinstance(concentration1, NUMBER) and isinstance(concentration0, NUMBER):
             both = lampas.tensor([float(concentration1), float(concentration0)])
         else:
             both = lampas.stack(broadcast_all(concentration1, concentration0), -1)

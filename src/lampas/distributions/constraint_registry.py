@@ -1,8 +1,7 @@
 """Registries that give, for a constraint, a transform from unconstrained numbers onto it."""
 
-from numbers import Number
-
 from lampas.distributions import constraints, transforms
+from lampas.distributions.utils import NUMBER
 
 __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 
@@ -93,7 +92,7 @@ def _onto_less_than(constraint):
 @_register_both(constraints.half_open_interval)
 def _onto_interval(constraint):
     low, high = constraint.lower_bound, constraint.upper_bound
-    if isinstance(low, Number) and isinstance(high, Number) and (low, high) == (0, 1):
+    if isinstance(low, NUMBER) and isinstance(high, NUMBER) and (low, high) == (0, 1):
         return transforms.SigmoidTransform()
     stretch = transforms.AffineTransform(low, high - low)
     return transforms.ComposeTransform([transforms.SigmoidTransform(), stretch])

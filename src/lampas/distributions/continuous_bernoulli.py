@@ -6,7 +6,7 @@ import lampas
 from lampas.distributions import constraints
 from lampas.distributions.exp_family import ExponentialFamily
 from lampas.distributions.parameters import ProbsOrLogits, check_one_given, expands
-from lampas.distributions.utils import broadcast_all, clamp_probs
+from lampas.distributions.utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
 from lampas.nn.functional import binary_cross_entropy_with_logits
 
 __all__ = ["ContinuousBernoulli"]
@@ -38,6 +38,11 @@ class ContinuousBernoulli(ExponentialFamily, ProbsOrLogits):
         self._param = self.logits if probs is None else self.probs
         self._lims = lims
         super().__init__(self._param.size(), validate_args=validate_args)
+
+    @lazy_property
+    def probs(self):
+        """The parameter p, kept off 0 and 1."""
+        return clamp_probs(logits_to_probs(self.logits, is_binary=True))
 
     def _closed(self):
         """Where closed forms hold, and p with the lower limit in other places."""

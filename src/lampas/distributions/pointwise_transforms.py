@@ -1,12 +1,11 @@
 """Transforms of single numbers, element by element."""
 
 import math
-from numbers import Number
 
 import lampas
 from lampas.distributions import constraints
 from lampas.distributions.transform import Transform
-from lampas.distributions.utils import broadcast_all, lazy_property
+from lampas.distributions.utils import NUMBER, broadcast_all, lazy_property
 from lampas.nn.functional import softplus
 
 
@@ -149,7 +148,7 @@ class PowerTransform(Transform):
 
 
 def _same(mine, theirs):
-    if isinstance(mine, Number) and isinstance(theirs, Number):
+    if isinstance(mine, NUMBER) and isinstance(theirs, NUMBER):
         return mine == theirs
     return (mine == theirs).all().item()
 
@@ -196,7 +195,7 @@ class AffineTransform(Transform):
 
     @property
     def sign(self):
-        if isinstance(self.scale, Number):
+        if isinstance(self.scale, NUMBER):
             return 1 if self.scale > 0 else -1 if self.scale < 0 else 0
         return self.scale.sign()
 
@@ -207,7 +206,7 @@ class AffineTransform(Transform):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x, y):
-        if isinstance(self.scale, Number):
+        if isinstance(self.scale, NUMBER):
             slope = lampas.full_like(x, math.log(abs(self.scale)))
         else:
             slope = lampas.abs(self.scale).log()

@@ -1,7 +1,6 @@
 """Helpers that PyTorch makes public: broadcasting, probabilities and logits, lazy attributes, triangles."""
 
 import functools
-from numbers import Number
 
 import lampas
 
@@ -14,6 +13,9 @@ __all__ = [
     "tril_matrix_to_vec",
     "vec_to_tril_matrix",
 ]
+
+# What counts as a number beside a tensor; NumPy's single precision numbers do not.
+NUMBER = (int, float, bool)
 
 euler_constant = 0.57721566490153286060  # Euler-Mascheroni
 
@@ -28,7 +30,7 @@ def broadcast_all(*values):
     if len(tensors) == len(values) > 0:  # the usual case, kept short
         return tuple(lampas.broadcast_tensors(*values))
     others = [value for value in values if not isinstance(value, lampas.Tensor)]
-    if not all(isinstance(v, Number) or hasattr(v, "__torch_function__") for v in others):
+    if not all(isinstance(v, NUMBER) or hasattr(v, "__torch_function__") for v in others):
         raise ValueError(
             "Input arguments must all be instances of Number, torch.Tensor or objects implementing "
             "__torch_function__."
@@ -37,7 +39,7 @@ def broadcast_all(*values):
         kind = {"dtype": tensors[0].dtype, "device": tensors[0].device}
     else:
         kind = {"dtype": lampas.get_default_dtype()}
-    values = [lampas.tensor(v, **kind) if isinstance(v, Number) else v for v in values]
+    values = [lampas.tensor(v, **kind) if isinstance(v, NUMBER) else v for v in values]
     return tuple(lampas.broadcast_tensors(*values)) if values else ()
 
 

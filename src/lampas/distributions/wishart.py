@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from numbers import Number
 
 import lampas
 from lampas.distributions import constraints
@@ -10,7 +9,7 @@ from lampas.distributions.chi2 import Chi2
 from lampas.distributions.exp_family import ExponentialFamily
 from lampas.distributions.multivariate_normal import _half_log_det, _precision_to_scale_tril
 from lampas.distributions.parameters import expands
-from lampas.distributions.utils import lazy_property
+from lampas.distributions.utils import NUMBER, lazy_property
 
 __all__ = ["Wishart"]
 
@@ -67,7 +66,7 @@ class Wishart(ExponentialFamily):
             raise ValueError(
                 "scale_tril must be at least two-dimensional, with optional leading batch dimensions"
             )
-        if isinstance(df, Number):
+        if isinstance(df, NUMBER):
             df = lampas.tensor(df, dtype=matrix.dtype, device=matrix.device)
         batch_shape = lampas.broadcast_shapes(matrix.shape[:-2], df.shape)
         event_shape = matrix.shape[-2:]
