@@ -1,6 +1,6 @@
 """Divergences between distributions of different families: KL(p || q) = -H(p) - E_p[log q(x)].
 
-Each q has one formula for E_p[log q(x)] in terms of moments of p, which `register` pairs with every p
+Each q has one formula for E_p[log q(x)] in terms of moments of p, which `_register` pairs with each p
 that has these moments.
 """
 

@@ -1,17 +1,14 @@
 """Divergences between normal distributions of vectors, with full or low-rank covariances."""
 
 import lampas
+from lampas.distributions.covariances import batch_mahalanobis, half_log_det
 from lampas.distributions.kl import register_kl
 from lampas.distributions.lowrank_multivariate_normal import (
     LowRankMultivariateNormal,
     _lowrank_log_det,
     _lowrank_mahalanobis,
 )
-from lampas.distributions.multivariate_normal import (
-    MultivariateNormal,
-    _batch_mahalanobis,
-    _half_log_det,
-)
+from lampas.distributions.multivariate_normal import MultivariateNormal
 
 
 def _check_events(p, q, kind):
@@ -25,7 +22,7 @@ def _check_events(p, q, kind):
 def _log_det(p):
     if isinstance(p, LowRankMultivariateNormal):
         return _lowrank_log_det(p._unbroadcasted_cov_diag, p._capacitance_tril)
-    return 2 * _half_log_det(p._unbroadcasted_scale_tril)
+    return 2 * half_log_det(p._unbroadcasted_scale_tril)
 
 
 def _mahalanobis(q, x):
@@ -33,7 +30,7 @@ def _mahalanobis(q, x):
     if isinstance(q, LowRankMultivariateNormal):
         factor, diagonal = q._unbroadcasted_cov_factor, q._unbroadcasted_cov_diag
         return _lowrank_mahalanobis(factor, diagonal, x, q._capacitance_tril)
-    return _batch_mahalanobis(q._unbroadcasted_scale_tril, x)
+    return batch_mahalanobis(q._unbroadcasted_scale_tril, x)
 
 
 def _parts(p):

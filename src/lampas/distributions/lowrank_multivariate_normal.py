@@ -4,8 +4,8 @@ import math
 
 import lampas
 from lampas.distributions import constraints
+from lampas.distributions.covariances import batch_mahalanobis, batch_mv, half_log_det
 from lampas.distributions.distribution import Distribution
-from lampas.distributions.multivariate_normal import _batch_mahalanobis, _batch_mv, _half_log_det
 from lampas.distributions.parameters import expands
 from lampas.distributions.utils import _standard_normal, lazy_property
 
@@ -21,14 +21,14 @@ def _capacitance_tril(factor, diagonal):
 
 def _lowrank_log_det(diagonal, capacitance_tril):
     """log det(W W^T + D) = log det(capacitance) + log det D: the matrix determinant lemma."""
-    return 2 * _half_log_det(capacitance_tril) + diagonal.log().sum(-1)
+    return 2 * half_log_det(capacitance_tril) + diagonal.log().sum(-1)
 
 
 def _lowrank_mahalanobis(factor, diagonal, x, capacitance_tril):
     """x^T (W W^T + D)^-1 x by the Woodbury identity."""
     weighted = factor.mT / diagonal.unsqueeze(-2)
     squares = (x.pow(2) / diagonal).sum(-1)
-    return squares - _batch_mahalanobis(capacitance_tril, _batch_mv(weighted, x))
+    return squares - batch_mahalanobis(capacitance_tril, batch_mv(weighted, x))
 
 
 @expands(
@@ -135,7 +135,7 @@ class LowRankMultivariateNormal(Distribution):
         across = _standard_normal(shape, **kind)
         return (
             self.loc
-            + _batch_mv(self._unbroadcasted_cov_factor, along)
+            + batch_mv(self._unbroadcasted_cov_factor, along)
             + self._unbroadcasted_cov_diag.sqrt() * across
         )
 

@@ -6,10 +6,10 @@ import warnings
 import lampas
 from lampas.distributions import constraints
 from lampas.distributions.chi2 import Chi2
+from lampas.distributions.covariances import ByCovariance, half_log_det
 from lampas.distributions.exp_family import ExponentialFamily
-from lampas.distributions.multivariate_normal import _half_log_det, _precision_to_scale_tril
 from lampas.distributions.parameters import expands
-from lampas.distributions.utils import NUMBER, lazy_property
+from lampas.distributions.utils import NUMBER
 
 __all__ = ["Wishart"]
 
@@ -33,7 +33,7 @@ def _columns(x):
     "_dist_chi2",
     keeps=["_unbroadcasted_scale_tril"],
 )
-class Wishart(ExponentialFamily):
+class Wishart(ExponentialFamily, ByCovariance):
     """Distribution of the scatter matrix of `df` normal vectors, (batch, n, n).
 
     Exactly one of covariance_matrix, its inverse precision_matrix, or its Cholesky factor scale_tril.
@@ -52,16 +52,13 @@ class Wishart(ExponentialFamily):
         scale_tril=None,
         validate_args=None,
     ):
-        matrices = {
-            "scale_tril": scale_tril,
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-        }
-        given = {name: matrix for name, matrix in matrices.items() if matrix is not None}
-        assert len(given) == 1, (
-            "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+        given = self._given(
+            scale_tril=scale_tril,
+            covariance_matrix=covariance_matrix,
+            precision_matrix=precision_matrix,
         )
-        ((name, matrix),) = given.items()
+        assert len(given) == 1, self.ONE
+        ((name, matrix),) = given
         if matrix.dim() < 2:
             raise ValueError(
                 "scale_tril must be at least two-dimensional, with optional leading batch dimensions"
@@ -74,19 +71,14 @@ class Wishart(ExponentialFamily):
         self.df = df.expand(batch_shape)
         if self.df.le(n - 1).any():
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {n - 1}.")
-        setattr(self, name, matrix.expand(batch_shape + (-1, -1)))
+        self._set_matrix(name, matrix, batch_shape)
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
         if self.df.lt(n).any():
             warnings.warn(
                 "Low df values detected. Singular samples are highly likely to occur for "
                 "ndim - 1 < df < ndim."
             )
-        if name == "scale_tril":
-            self._unbroadcasted_scale_tril = matrix
-        elif name == "covariance_matrix":
-            self._unbroadcasted_scale_tril = lampas.linalg.cholesky(matrix)
-        else:
-            self._unbroadcasted_scale_tril = _precision_to_scale_tril(matrix)
+        self._set_factor(name, matrix)
         kind = self._unbroadcasted_scale_tril
         freedom = self.df.unsqueeze(-1) - lampas.arange(n, dtype=kind.dtype, device=kind.device)
         self._dist_chi2 = Chi2(df=freedom)
@@ -103,25 +95,6 @@ class Wishart(ExponentialFamily):
     @property
     def _batch_dims(self):
         return [-(dim + 1) for dim in range(len(self._batch_shape))]
-
-    def _matrix(self, matrix):
-        return matrix.expand(self._batch_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self):
-        """The lower Cholesky factor of the covariance. (batch, n, n)"""
-        return self._matrix(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self):
-        """Covariance of the normal vectors. (batch, n, n)"""
-        factor = self._unbroadcasted_scale_tril
-        return self._matrix(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self):
-        """The inverse of the covariance. (batch, n, n)"""
-        return self._matrix(lampas.cholesky_inverse(self._unbroadcasted_scale_tril))
 
     @property
     def mean(self):
@@ -179,11 +152,11 @@ class Wishart(ExponentialFamily):
     def log_prob(self, value):
         self._check(value)
         nu, n = self.df, self._event_shape[-1]
-        half_log_det = _half_log_det(self._unbroadcasted_scale_tril)
+        half = half_log_det(self._unbroadcasted_scale_tril)
         solved = lampas.cholesky_solve(value, self._unbroadcasted_scale_tril)
         trace = solved.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
         return (
-            -nu * (n * math.log(2) / 2 + half_log_det)
+            -nu * (n * math.log(2) / 2 + half)
             - lampas.mvlgamma(nu / 2, p=n)
             + (nu - n - 1) / 2 * lampas.linalg.slogdet(value).logabsdet
             - trace / 2
@@ -191,9 +164,9 @@ class Wishart(ExponentialFamily):
 
     def entropy(self):
         nu, n = self.df, self._event_shape[-1]
-        half_log_det = _half_log_det(self._unbroadcasted_scale_tril)
+        half = half_log_det(self._unbroadcasted_scale_tril)
         return (
-            (n + 1) * (n * math.log(2) / 2 + half_log_det)
+            (n + 1) * (n * math.log(2) / 2 + half)
             + lampas.mvlgamma(nu / 2, p=n)
             - (nu - n - 1) / 2 * _mvdigamma(nu / 2, p=n)
             + nu * n / 2
