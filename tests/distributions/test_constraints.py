@@ -2,7 +2,7 @@
 
 import pytest
 from agreement import agree
-from cases import texts, value_of
+from distribution_cases import texts, value_of
 
 import lampas
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from agreement import agree
-from cases import CONTINUOUS, DISCRETE, VECTORS, gradients, recording, texts, value_of
+from distribution_cases import CONTINUOUS, DISCRETE, VECTORS, gradients, recording, texts, value_of
 
 import lampas
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from agreement import agree
-from cases import gradients, recording, texts, value_of
+from distribution_cases import gradients, recording, texts, value_of
 
 import lampas
 

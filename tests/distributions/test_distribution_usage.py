@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 from agreement import agree
-from cases import CONTINUOUS, DISCRETE, VECTORS, texts, value_of
+from distribution_cases import CONTINUOUS, DISCRETE, VECTORS, texts, value_of
 
 import lampas
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 from agreement import agree
-from cases import texts, value_of
+from distribution_cases import texts, value_of
 
 import lampas
 
