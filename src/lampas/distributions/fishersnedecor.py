@@ -51,6 +51,6 @@ class FisherSnedecor(Distribution):
     def log_prob(self, value):
         self._check(value)
         half1, half2, ratio = self.df1 * 0.5, self.df2 * 0.5, self.df1 / self.df2
-        log_beta = half1.lgamma() + half2.lgamma() - (half1 + half2).lgamma()
+        log_norm = (half1 + half2).lgamma() - half1.lgamma() - half2.lgamma()
         power = half1 * ratio.log() + (half1 - 1) * value.log()
-        return power - (half1 + half2) * lampas.log1p(ratio * value) - log_beta
+        return log_norm + power - (half1 + half2) * lampas.log1p(ratio * value)

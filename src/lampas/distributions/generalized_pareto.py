@@ -89,7 +89,7 @@ class GeneralizedPareto(Distribution):
     def icdf(self, value):
         log_survival = lampas.log1p(-value)
         exponential, k = self._split()
-        z = lampas.where(exponential, -log_survival, lampas.expm1(-k * log_survival) / k)
+        z = lampas.where(exponential, -log_survival, lampas.expm1(-k * log_survival) * (1 / k))
         return self.loc + self.scale * z
 
     def entropy(self):
