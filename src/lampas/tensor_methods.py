@@ -235,9 +235,9 @@ def __reduce_ex__(self, protocol):
             "Only Tensors created explicitly by the user (graph leaves) support pickling at the moment"
         )
     dense = self.detach().contiguous()
-    values = bytes(
-        memoryview(dense.view(_core.uint8) if dense.dim() else dense.reshape(1).view(_core.uint8))
-    )
+    # Contiguous tensors may have any stride in dimensions of size 1; a view as bytes needs 1.
+    flat = dense.as_strided((dense.numel(),), (1,), dense.storage_offset())
+    values = bytes(memoryview(flat.view(_core.uint8)))
     cls = None if self.__class__ is Tensor else self.__class__
     return _rebuild, (
         cls,

@@ -18,8 +18,9 @@ class finfo:
         name = str(dtype).rpartition(".")[2]
         name = {"complex64": "float32", "complex128": "float64"}.get(name, name)
         if name not in _FLOATS:
+            # PyTorch names its own function here, not the type.
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{dtype}'"
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
             )
         self.bits, exponent, fraction = _FLOATS[name]
         self.dtype = name
@@ -54,8 +55,10 @@ class iinfo:
     def __init__(self, type):
         name = str(type).rpartition(".")[2]
         if not name.startswith(("int", "uint")):
+            if name == "bool":
+                raise TypeError("torch.bool is not supported by torch.iinfo")
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'"
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'"
             )
         self.dtype = name
         self.bits = int(name.lstrip("uint"))

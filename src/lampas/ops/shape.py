@@ -207,7 +207,7 @@ def unsafe_split_with_sizes(input, split_sizes, dim=0):
 @composite
 def broadcast_shapes(*shapes):
     """The shape to which all the given shapes (tuples or ints) broadcast; RuntimeError when there is none."""
-    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    shapes = [(s,) if isinstance(s, int) else s for s in shapes]
     result = [1] * max((len(s) for s in shapes), default=0)
     for position, shape in enumerate(shapes):
         for i in range(-1, -1 - len(shape), -1):
