@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -80,3 +81,34 @@ def test_warning_equals_torch(torch):
             t.multiprocessing.spawn(end, nprocs=0, start_method="fork")
         texts.append(str(raised[0].message))
     assert texts[0] == texts[1]
+
+
+ORPHANS = """
+import os, sys, time
+import lampas.multiprocessing as mp
+def wait(i):
+    print(os.getpid(), flush=True)
+    time.sleep(1000)
+mp.start_processes(wait, nprocs=2, start_method="fork")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_processes_end_with_the_program(number):
+    program = subprocess.Popen(
+        [sys.executable, "-c", ORPHANS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert all(program.stdout.readline() for _ in range(2))
+    if number == signal.SIGINT:
+        os.killpg(program.pid, number)  # as the terminal does
+    else:
+        program.send_signal(number)
+    # The output ends only when all who hold it have ended.
+    _, err = program.communicate(timeout=60)
+    assert program.returncode == -number
+    assert err.count("Traceback") == (number == signal.SIGINT)
