@@ -81,8 +81,11 @@ def sample(function, count):
     return elapsed / count
 
 
-def serve(library, threads):
-    """Answer case names on standard input with the seconds of one sample."""
+def serve(library, threads, prepare):
+    """Answer case names on standard input with the seconds of one sample.
+
+    prepare: from a library and a name to the function to time.
+    """
     t = importlib.import_module(library)
     t.set_num_threads(threads)
     prepared = {}
@@ -101,8 +104,8 @@ def serve(library, threads):
 class Worker:
     """A process that runs cases with one library."""
 
-    def __init__(self, library, threads):
-        command = [sys.executable, __file__, "--serve", library, "--threads", str(threads)]
+    def __init__(self, library, threads, script):
+        command = [sys.executable, script, "--serve", library, "--threads", str(threads)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
         )
@@ -146,9 +149,9 @@ def import_cost(library):
     return time.perf_counter() - started, float(done.stdout)
 
 
-def compare(names, rounds, threads):
-    """name -> {library: [seconds of each round]}."""
-    workers = {library: Worker(library, threads) for library in LIBRARIES}
+def compare(names, rounds, threads, script=__file__):
+    """name -> {library: [seconds of each round]}. `script --serve library` answers, see `serve`."""
+    workers = {library: Worker(library, threads, script) for library in LIBRARIES}
     results = {name: {library: [] for library in LIBRARIES} for name in names}
     for _ in range(rounds):
         for name in names:
@@ -191,7 +194,7 @@ def main():
     parser.add_argument("--serve", choices=LIBRARIES, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        return serve(args.serve, args.threads)
+        return serve(args.serve, args.threads, prepare)
     names = [name for name in CASES if args.only in name]
     results = compare(names, args.rounds, args.threads)
     print(

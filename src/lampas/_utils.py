@@ -6,6 +6,7 @@ A storage in a file is a `StorageRef`; how its bytes travel is decided by the pi
 import collections
 
 import lampas
+from lampas._exceptions import ExceptionWrapper, KeyErrorMessage  # noqa: F401
 
 
 class StorageRef:

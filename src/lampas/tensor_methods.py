@@ -289,13 +289,31 @@ Tensor.type = _type
 
 @method
 def is_shared(self):
-    return False
+    """Whether the memory is shared with other processes, see `share_memory_`."""
+    from lampas.multiprocessing import reductions
+
+    return reductions.is_shared(self.untyped_storage())
 
 
 @method
 def share_memory_(self):
-    """Memory is shared with worker processes when it is sent to them; nothing needs to be done before."""
-    return self
+    """Moves the tensor's memory to where child processes share it; nothing where it is already.
+
+    Other tensors over the old memory (views) keep that and are no longer views of this one.
+    """
+    from lampas.multiprocessing import reductions
+
+    return reductions.share_memory_(self)
+
+
+def _storage_is_shared(self):
+    """Whether the memory is shared with other processes, see `Tensor.share_memory_`."""
+    from lampas.multiprocessing import reductions
+
+    return reductions.is_shared(self)
+
+
+_core.UntypedStorage.is_shared = _storage_is_shared
 
 
 def _data_type(name):

@@ -1,23 +1,29 @@
-"""The DataLoader and its iterators. Collation, fetching and workers are in `_utils`."""
+"""The DataLoader. Its iterators, collation, fetching and workers are in `_utils`."""
 
 import itertools
+import os
 import types
 import warnings
+from collections.abc import Callable
+from typing import Any
 
-import lampas
-from lampas.utils.data._utils import batched, fetch
-from lampas.utils.data._utils import pin_memory as pinning
+from lampas._exceptions import ExceptionWrapper  # noqa: F401  (PyTorch has it here too)
 from lampas.utils.data._utils.collate import default_collate, default_convert
+from lampas.utils.data._utils.iterators import (
+    _BaseDataLoaderIter,  # noqa: F401
+    _DatasetKind,
+    _MultiProcessingDataLoaderIter,
+    _SingleProcessDataLoaderIter,
+)
 from lampas.utils.data._utils.worker import get_worker_info
 from lampas.utils.data.dataset import IterableDataset
 from lampas.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
-
-class _DatasetKind:
-    Map = 0
-    Iterable = 1
+# For annotations in programs.
+_collate_fn_t = Callable[[list], Any]
+_worker_init_fn_t = Callable[[int], None]
 
 
 class _InfiniteConstantSampler:
@@ -118,6 +124,7 @@ class DataLoader:
         self.__initialized = True
         self._IterableDataset_len_called = None
         self._iterator = None
+        self.check_worker_number_rationality()
 
     def _default_sampler(self, shuffle, generator):
         if self._dataset_kind == _DatasetKind.Iterable:
@@ -150,7 +157,13 @@ class DataLoader:
         super().__setattr__(name, value)
 
     def __iter__(self):
-        return self._get_iterator()
+        if not (self.persistent_workers and self.num_workers > 0):
+            return self._get_iterator()
+        if self._iterator is None or self._iterator._shutdown:
+            self._iterator = self._get_iterator()
+        else:
+            self._iterator._reset(self)
+        return self._iterator
 
     def __len__(self):
         if self._dataset_kind != _DatasetKind.Iterable:
@@ -165,7 +178,22 @@ class DataLoader:
     def _get_iterator(self):
         if self.num_workers == 0:
             return _SingleProcessDataLoaderIter(self)
+        self.check_worker_number_rationality()
         return _MultiProcessingDataLoaderIter(self)
+
+    def check_worker_number_rationality(self):
+        """Warns where there are more workers than processors that this process may use."""
+        available = _processors()
+        if not self.num_workers or available is None or self.num_workers <= available:
+            return
+        warnings.warn(
+            f"This DataLoader will create {self.num_workers} worker processes in total. Our "
+            f"suggested max number of worker in current system is {available}, which is smaller "
+            "than what this DataLoader is going to create. Please be aware that excessive worker "
+            "creation might get DataLoader running slow or even freeze, lower the worker number to "
+            "avoid potential slowness/freeze if necessary.",
+            stacklevel=3,
+        )
 
     @property
     def _auto_collation(self):
@@ -176,88 +204,10 @@ class DataLoader:
         return self.batch_sampler if self._auto_collation else self.sampler
 
 
-class _BaseDataLoaderIter:
-    """What both kinds of iterator share: the stream of indices, the seed, counting."""
-
-    def __init__(self, loader):
-        self._loader = loader
-        self._dataset = loader.dataset
-        self._dataset_kind = loader._dataset_kind
-        self._index_sampler = loader._index_sampler
-        self._auto_collation = loader._auto_collation
-        self._collate_fn = loader.collate_fn
-        self._drop_last = loader.drop_last
-        self._pin_memory = loader.pin_memory
-        self._num_workers = loader.num_workers
-        self._num_yielded = 0
-        self._IterableDataset_len_called = loader._IterableDataset_len_called
-        # Drawn before the sampler's own seed, with workers or without: the order depends on it.
-        self._base_seed = (
-            lampas.empty((), dtype=lampas.int64).random_(generator=loader.generator).item()
-        )
-        self._sampler_iter = iter(self._index_sampler)
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        data = self._next_data()
-        self._num_yielded += 1
-        self._check_length()
-        return data
-
-    def __len__(self):
-        return len(self._index_sampler)
-
-    def _next_index(self):
-        return next(self._sampler_iter)
-
-    def _next_data(self):
-        raise NotImplementedError
-
-    def _check_length(self):
-        called = self._IterableDataset_len_called
-        if self._dataset_kind != _DatasetKind.Iterable or called is None:
-            return
-        if self._num_yielded <= called:
-            return
-        message = (
-            f"Length of IterableDataset {self._dataset} was reported to be {called}"
-            f"(when accessing len(dataloader)), but {self._num_yielded} samples have been fetched. "
-        )
-        if self._num_workers > 0:
-            message += (
-                "For multiprocessing data-loading, this could be caused by not properly "
-                "configuring the IterableDataset replica at each worker. Each worker should "
-                "handle its own part of the stream, see get_worker_info."
-            )
-        warnings.warn(message, stacklevel=3)
-
-
-class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
-    def __init__(self, loader):
-        super().__init__(loader)
-        if loader.timeout != 0:
-            raise AssertionError("timeout must be 0 when num_workers is 0")
-        kind = "iterable" if self._dataset_kind == _DatasetKind.Iterable else "map"
-        self._dataset_fetcher = fetch.create_fetcher(
-            kind, self._dataset, self._auto_collation, self._collate_fn, self._drop_last
-        )
-        if getattr(self._dataset_fetcher, "reader", None) is not None:
-            whole = batched.index_batches(self._index_sampler, self._dataset)
-            self._sampler_iter = whole or self._sampler_iter
-
-    def _next_data(self):
-        data = self._dataset_fetcher.fetch(self._next_index())
-        return pinning.pin_memory(data) if self._pin_memory else data
-
-
-class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
-    def __init__(self, loader):
-        raise NotImplementedError(
-            f"DataLoader with worker processes (num_workers={loader.num_workers}) is not "
-            "available yet; use num_workers=0"
-        )
+def _processors():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 def _check_workers(num_workers, timeout, prefetch_factor, persistent_workers):

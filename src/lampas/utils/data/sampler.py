@@ -36,10 +36,6 @@ class SequentialSampler(Sampler):
     def __len__(self):
         return len(self.data_source)
 
-    def order(self):
-        """All indices as one tensor."""
-        return lampas.arange(len(self.data_source))
-
 
 class RandomSampler(Sampler):
     """Indices in random order, or drawn with replacement.
@@ -86,13 +82,13 @@ class RandomSampler(Sampler):
         seed = int(lampas.empty((), dtype=lampas.int64).random_().item())
         return lampas.Generator().manual_seed(seed)
 
-    def is_one_permutation(self):
-        """Whether `order` gives what iteration gives, and leaves no other generator behind."""
+    def _is_one_permutation(self):
+        """Whether `_order` gives what iteration gives, and leaves no other generator behind."""
         one_draw = not self.replacement and self.num_samples <= len(self.data_source)
         return one_draw and self.generator is None
 
-    def order(self):
-        """The indices of one pass as one tensor, where it `is_one_permutation`."""
+    def _order(self):
+        """The indices of one pass as one tensor, where it `_is_one_permutation`."""
         order = lampas.randperm(len(self.data_source), generator=self._pass_generator())
         return order[: self.num_samples]
 

@@ -9,6 +9,7 @@ import copy
 import sys
 
 import lampas
+from lampas.utils.data._utils import worker
 
 default_collate_err_msg_format = (
     "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
@@ -71,7 +72,27 @@ def default_collate(batch):
 
 
 def collate_tensor_fn(batch, *, collate_fn_map=None):
-    return lampas.stack(batch, 0)
+    shared = _stack_shared(batch)
+    return lampas.stack(batch, 0) if shared is None else shared
+
+
+def _stack_shared(batch):
+    """In a worker: a large stack, made in shared memory so that sending it copies nothing."""
+    if worker.get_worker_info() is None:
+        return None
+    from lampas.utils.data._utils import transport
+
+    first = batch[0]
+    if first.numel() * first.element_size() < transport.LARGE // 16:
+        return None
+    layout = (lampas.Tensor, first.shape, first.dtype, lampas.device("cpu"), False)
+    if any((type(x), x.shape, x.dtype, x.device, x.requires_grad) != layout for x in batch):
+        return None
+    out = transport.shared_empty((len(batch), *first.shape), first.dtype)
+    if out is not None:
+        for row, x in zip(out.unbind(0), batch):
+            row.copy_(x)
+    return out
 
 
 def collate_numpy_array_fn(batch, *, collate_fn_map=None):

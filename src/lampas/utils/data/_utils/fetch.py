@@ -15,6 +15,8 @@ def create_fetcher(kind, dataset, auto_collation, collate_fn, drop_last):
 
 
 class _MapDatasetFetcher:
+    is_stream = False  # a StopIteration is the dataset's own
+
     def __init__(self, dataset, auto_collation, collate_fn, reader=None):
         self.dataset = dataset
         self.auto_collation = auto_collation
@@ -34,6 +36,8 @@ class _MapDatasetFetcher:
 
 
 class _IterableDatasetFetcher:
+    is_stream = True
+
     def __init__(self, dataset, auto_collation, collate_fn, drop_last):
         self.stream = iter(dataset)
         self.auto_collation = auto_collation

@@ -1,6 +1,24 @@
 """Page-locked copies of a batch's tensors; without a CUDA device the batch itself."""
 
+import warnings
+
 import lampas
+
+
+def warn_without_device(device):
+    """Tells that `pin_memory=True` does nothing here, and that `pin_memory_device` never does."""
+    if device:
+        warnings.warn(
+            "pin_memory_device is deprecated, the current accelerator will be used as the device,"
+            f"ignore pin_memory_device='{device}'.",
+            stacklevel=2,
+        )
+    if not lampas.cuda.is_available():
+        warnings.warn(
+            "'pin_memory' argument is set as true but no accelerator is found, then device pinned "
+            "memory won't be used.",
+            stacklevel=2,
+        )
 
 
 def pin_memory(data, device=None):

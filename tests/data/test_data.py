@@ -75,10 +75,17 @@ def test_order_equals_torch(torch, kind, n):
         assert trace(lampas, kind, n, **options) == trace(torch, kind, n, **options)
 
 
-def test_batches_of_tensors_equal_collated_samples():
-    dataset = D.TensorDataset(lampas.randn(20, 3), lampas.arange(20))
-    fast = list(D.DataLoader(dataset, batch_size=6))
-    slow = list(D.DataLoader(dataset, batch_size=6, collate_fn=lambda x: D.default_collate(x)))
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_tensors_equal_collated_samples(shuffle, workers):
+    image = lampas.randn(20, 3, 4)
+    columns = image, image.transpose(1, 2), image[:, :1].expand(20, 3, 4), lampas.arange(40)[::2]
+    dataset = D.TensorDataset(*columns)
+    options = {"batch_size": 6, "shuffle": shuffle}
+    lampas.manual_seed(1)
+    fast = list(D.DataLoader(dataset, num_workers=workers, **options))
+    lampas.manual_seed(1)
+    slow = list(D.DataLoader(dataset, collate_fn=lambda x: D.default_collate(x), **options))
     for a, b in zip(fast, slow, strict=True):
         assert all(lampas.equal(x, y) and x.stride() == y.stride() for x, y in zip(a, b))
         assert a[0].data_ptr() != dataset.tensors[0].data_ptr()
@@ -208,3 +215,32 @@ def test_errors_equal_torch(torch):
             ours[name]()
         text = str(raised.value).replace("lampas.", "torch.")
         assert text.startswith(str(expected.value)), name
+
+
+def test_names_equal_torch(torch):
+    theirs = torch.utils.data
+    assert set(theirs.__all__) == set(D.__all__)
+    for name in ("dataloader", "dataset", "sampler", "distributed"):
+        assert set(getattr(theirs, name).__all__) <= set(dir(getattr(D, name)))
+    for name in theirs.__all__:
+        if name.endswith(("Sampler", "Dataset")) or name == "DataLoader":
+            public = {x for x in dir(getattr(theirs, name)) if not x.startswith("_")}
+            assert public == {x for x in dir(getattr(D, name)) if not x.startswith("_")}, name
+
+
+def test_datapipes_are_refused():
+    import lampas.utils.data.datapipes as pipes
+    from lampas.utils.data.datapipes.iter import IterableWrapper
+    from lampas.utils.data.datapipes.iter.combinatorics import ShufflerIterDataPipe
+    from lampas.utils.data.graph_settings import apply_shuffle_settings
+
+    @D.functional_datapipe("numbers")
+    class Numbers(D.IterDataPipe):
+        def __iter__(self):
+            yield 1
+
+    assert not isinstance(range(3), D.IterDataPipe) and issubclass(Numbers, D.IterableDataset)
+    calls = [Numbers, IterableWrapper, ShufflerIterDataPipe, apply_shuffle_settings, D.DataChunk]
+    for call in [*calls, D.MapDataPipe, D.runtime_validation, pipes.DFIterDataPipe]:
+        with pytest.raises(NotImplementedError, match="datapipes are not available"):
+            call([1])
