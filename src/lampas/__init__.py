@@ -27,9 +27,9 @@ from lampas._core import (
 from lampas.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from lampas.ops import register as _register
 from lampas.printing import set_printoptions
+from lampas.torch_version import __version__
 from lampas.types_info import finfo, iinfo
 
-__version__ = "2.8.0+lampas"
 
 for _name in _core._functions:
     globals()[_name] = getattr(_core, _name)
@@ -57,7 +57,7 @@ _SUBMODULES = {
     "fx", "hub", "jit", "library", "linalg", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
-    "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional",
+    "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional", "torch_version",
 }  # fmt: skip
 _LAZY_NAMES = {
     "save": "serialization",
@@ -74,6 +74,7 @@ _LAZY_NAMES = {
     "compile": "compiler",
     "vmap": "func",
     "autocast": "amp",
+    "as_torch": "launcher",
 }
 
 
