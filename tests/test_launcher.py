@@ -198,7 +198,7 @@ import torch
 def work(queue, tensor):
     queue.put((torch.__file__, float(tensor.sum())))
 
-def total(tensor):
+def placed_sum(tensor):
     return torch.__file__, float(tensor.sum())
 
 if __name__ == "__main__":
@@ -215,7 +215,7 @@ if __name__ == "__main__":
     assert other.stdout.strip() == torch.__file__, other.stderr
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         parameter = torch.nn.Parameter(torch.ones(4))
-        print(pool.submit(total, parameter).result()[1])
+        print(pool.submit(placed_sum, parameter).result()[1])
 """
 
 

@@ -30,7 +30,6 @@ from lampas.printing import set_printoptions
 from lampas.torch_version import __version__
 from lampas.types_info import finfo, iinfo
 
-
 for _name in _core._functions:
     globals()[_name] = getattr(_core, _name)
 for _name in _core.__dict__:
