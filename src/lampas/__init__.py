@@ -40,7 +40,7 @@ for _name in _core.__dict__:
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
     "elementwise", "gradient", "storage", "defaults", "spectral", "linalg", "matrices",
-    "contraction",
+    "contraction", "foreach", "checks", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
@@ -57,6 +57,7 @@ _SUBMODULES = {
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
     "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional", "torch_version",
+    "_dynamo", "_inductor", "_jit_internal", "_prims_common", "_subclasses", "_tensor_str", "__config__", "classes",
 }  # fmt: skip
 _LAZY_NAMES = {
     "save": "serialization",
@@ -73,11 +74,41 @@ _LAZY_NAMES = {
     "compile": "compiler",
     "vmap": "func",
     "autocast": "amp",
+    "OutOfMemoryError": "cuda",
+    "cosine_similarity": "nn.functional",
+    "from_dlpack": "utils.dlpack",
+    "to_dlpack": "utils.dlpack",
+    "Future": "futures",
+    **dict.fromkeys(("ScriptModule", "ScriptFunction"), "jit"),
+    **dict.fromkeys(
+        (
+            "TypedStorage",
+            "DoubleStorage",
+            "FloatStorage",
+            "HalfStorage",
+            "BFloat16Storage",
+            "LongStorage",
+            "IntStorage",
+            "ShortStorage",
+            "CharStorage",
+            "ByteStorage",
+            "BoolStorage",
+            "ComplexDoubleStorage",
+            "ComplexFloatStorage",
+            "QUInt8Storage",
+            "QInt8Storage",
+            "QInt32Storage",
+            "QUInt4x2Storage",
+        ),
+        "storage",
+    ),
     "as_torch": "launcher",
 }
 
 
 def __getattr__(name):
+    if name == "torch":  # `torch.torch`
+        return _importlib.import_module("lampas")
     if name in _LAZY_NAMES:
         value = getattr(_importlib.import_module(f"lampas.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value

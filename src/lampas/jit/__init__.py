@@ -8,6 +8,7 @@ import builtins
 from typing import Final
 
 from lampas import unavailable
+from lampas.futures import Future
 from lampas.jit import annotations
 
 _FILES = "TorchScript programs can be neither written nor read; save a state_dict with torch.save"
@@ -123,8 +124,6 @@ def isinstance(obj, target_type):  # so Python's own is `builtins.isinstance` in
 
 def fork(func, *args, **kwargs):
     """Calls the function now; `wait` gives its result."""
-    from lampas.futures import Future
-
     future = Future()
     try:
         future.set_result(func(*args, **kwargs))

@@ -106,6 +106,27 @@ def _call_pre_hooks(function, hooks, optimizer, args, kwargs):
     return args, kwargs
 
 
+def _use_grad_for_differentiable(step):
+    """Decorator of `step`: gradients are recorded in it where the optimizer is `differentiable`."""
+
+    @functools.wraps(step)
+    def stepping(self, *args, **kwargs):
+        with lampas.set_grad_enabled(self.defaults.get("differentiable", False)):
+            return step(self, *args, **kwargs)
+
+    return stepping
+
+
+def _get_capturable_supported_devices(supports_xla=True):
+    """Devices whose work can be captured in a graph; none is here."""
+    return ["cuda", "xpu", "hpu", *(["xla"] if supports_xla else [])]
+
+
+def _default_to_fused_or_foreach(params, differentiable, use_fused=False):
+    """(fused, foreach) that an optimizer uses unasked: neither."""
+    return False, False
+
+
 class Optimizer:
     """Base class of all optimizers.
 
