@@ -40,7 +40,7 @@ for _name in _core.__dict__:
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
     "elementwise", "gradient", "storage", "defaults", "spectral", "linalg", "matrices",
-    "contraction", "foreach", "checks", "absent",
+    "contraction", "foreach", "checks", "lowrank", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
@@ -57,7 +57,7 @@ _SUBMODULES = {
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
     "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional", "torch_version",
-    "_dynamo", "_inductor", "_jit_internal", "_prims_common", "_subclasses", "_tensor_str", "__config__", "classes",
+    "_dynamo", "_guards", "_inductor", "_jit_internal", "_prims_common", "_subclasses", "_tensor_str", "__config__", "classes",
 }  # fmt: skip
 _LAZY_NAMES = {
     "save": "serialization",
@@ -80,28 +80,6 @@ _LAZY_NAMES = {
     "to_dlpack": "utils.dlpack",
     "Future": "futures",
     **dict.fromkeys(("ScriptModule", "ScriptFunction"), "jit"),
-    **dict.fromkeys(
-        (
-            "TypedStorage",
-            "DoubleStorage",
-            "FloatStorage",
-            "HalfStorage",
-            "BFloat16Storage",
-            "LongStorage",
-            "IntStorage",
-            "ShortStorage",
-            "CharStorage",
-            "ByteStorage",
-            "BoolStorage",
-            "ComplexDoubleStorage",
-            "ComplexFloatStorage",
-            "QUInt8Storage",
-            "QInt8Storage",
-            "QInt32Storage",
-            "QUInt4x2Storage",
-        ),
-        "storage",
-    ),
     "as_torch": "launcher",
 }
 

@@ -132,6 +132,11 @@ def make_modules():
     found["algorithms._checkpoint.checkpoint_wrapper"]["CheckpointImpl"] = CheckpointImpl
     for name in ("Shard", "Replicate", "Partial"):  # the same classes under both names
         found["tensor"][name] = found["tensor.placement_types"][name]
+    dtensor = found["tensor"]["DTensor"]
+    dtensor.from_local = unavailable.function(
+        "torch.distributed.tensor.DTensor.from_local", SEVERAL
+    )
+    found["_tensor"]["DTensor"] = dtensor
     found["nn"] = found["nn.functional"] = _functional()
     found["distributed_c10d"] = _core_names()
     found["constants"] = {"default_pg_timeout": _timeout()}

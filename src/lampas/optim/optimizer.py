@@ -6,6 +6,7 @@ The update rules are not here: each optimizer has its own file, built on `parame
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
 from copy import deepcopy
 from itertools import chain
 
@@ -29,6 +30,10 @@ _HOOK_TABLES = (
     "_optimizer_load_state_dict_pre_hooks",
     "_optimizer_load_state_dict_post_hooks",
 )
+
+
+# What an optimizer takes as parameters, for annotations.
+ParamsT = Iterable
 
 
 class _RequiredParameter:

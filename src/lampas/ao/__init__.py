@@ -1,0 +1,3 @@
+"""`torch.ao`: quantisation, by name only."""
+
+from lampas.ao import quantization

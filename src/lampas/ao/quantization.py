@@ -1,0 +1,3 @@
+"""`torch.ao.quantization`: the names of `lampas.quantization`."""
+
+from lampas.quantization import *
