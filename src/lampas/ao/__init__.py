@@ -1,3 +1,7 @@
-"""`torch.ao`: quantisation, by name only."""
+"""`torch.ao`: `torch.ao.quantization` is the module `torch.quantization`."""
 
-from lampas.ao import quantization
+import sys
+
+from lampas import quantization
+
+sys.modules["lampas.ao.quantization"] = quantization

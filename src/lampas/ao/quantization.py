@@ -1,3 +1,0 @@
-"""`torch.ao.quantization`: the names of `lampas.quantization`."""
-
-from lampas.quantization import *
