@@ -76,8 +76,6 @@ _LAZY_NAMES = {
     "autocast": "amp",
     "OutOfMemoryError": "cuda",
     "cosine_similarity": "nn.functional",
-    "from_dlpack": "utils.dlpack",
-    "to_dlpack": "utils.dlpack",
     "Future": "futures",
     **dict.fromkeys(("ScriptModule", "ScriptFunction"), "jit"),
     "as_torch": "launcher",
