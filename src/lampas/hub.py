@@ -11,9 +11,7 @@ from urllib.parse import urlparse
 
 from lampas import unavailable
 
-__all__ = [
-    "download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir",
-]  # fmt: skip
+__all__ = ["download_url_to_file", "get_dir", "load", "load_state_dict_from_url", "set_dir"]
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the hash in a name such as resnet18-5c106cde.pth
 _state = {"dir": None}
 _CHUNK = 1 << 17
@@ -140,17 +138,9 @@ def _entry(module, name):
     return function
 
 
-def list(github, force_reload=False, skip_validation=False, trust_repo=None, verbose=True,
-         source="github"):  # fmt: skip
-    """The names of the models of a folder with a `hubconf.py`."""
-    module = _hubconf(github, source)
-    return [name for name, value in vars(module).items() if callable(value) and name[0] != "_"]
-
-
-def help(github, model, force_reload=False, skip_validation=False, trust_repo=None,
-         source="github"):  # fmt: skip
-    """The docstring of a model of a folder with a `hubconf.py`."""
-    return _entry(_hubconf(github, source), model).__doc__
+globals().update(
+    unavailable.names("torch.hub", "list help", hint="repositories on GitHub are not fetched")
+)
 
 
 def load(repo_or_dir, model, *args, source="github", trust_repo=None, force_reload=False,

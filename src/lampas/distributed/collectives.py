@@ -5,15 +5,16 @@ meets a larger world. Tensors of objects travel by copy.
 """
 
 import copy
+import warnings
 
 import lampas
 from lampas.autograd.grad_mode import no_grad
 from lampas.distributed.world import GroupMember, ReduceOp, Work, member
 
 __all__ = [
-    "all_gather", "all_gather_into_tensor", "all_gather_object", "all_reduce", "all_to_all",
+    "all_gather", "all_gather_into_tensor", "all_gather_object", "all_gather_single", "all_reduce", "all_to_all",
     "all_to_all_single", "barrier", "broadcast", "broadcast_object_list", "gather", "gather_object",
-    "monitored_barrier", "reduce", "reduce_scatter", "reduce_scatter_tensor", "scatter",
+    "monitored_barrier", "reduce", "reduce_scatter", "reduce_scatter_single", "reduce_scatter_tensor", "scatter",
     "scatter_object_list",
 ]  # fmt: skip
 
@@ -123,7 +124,7 @@ def all_gather(tensor_list, tensor, group=None, async_op=False):
     return _done(tensor_list, async_op)
 
 
-def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op=False):
+def all_gather_single(output_tensor, input_tensor, group=None, async_op=False):
     """Writes the tensors of all ranks into one, behind each other or stacked."""
     _checked(output_tensor, "output_tensor")
     _checked(input_tensor, "input_tensor")
@@ -131,6 +132,20 @@ def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op=Fal
         return None
     _flat(output_tensor, input_tensor, "all_gather_into_tensor")
     return _done([output_tensor], async_op)
+
+
+def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op=False):
+    """The older name of all_gather_single."""
+    _renamed("all_gather_into_tensor", "all_gather_single")
+    return all_gather_single(output_tensor, input_tensor, group, async_op)
+
+
+def _renamed(old, new):
+    warnings.warn(
+        f"`torch.distributed.{old}` is deprecated. Please use `torch.distributed.{new}` instead.",
+        FutureWarning,
+        stacklevel=3,
+    )
 
 
 def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group_dst=None):
@@ -168,6 +183,12 @@ def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op=Fal
 
 
 def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op=False):
+    """The older name of reduce_scatter_single."""
+    _renamed("reduce_scatter_tensor", "reduce_scatter_single")
+    return reduce_scatter_single(output, input, op, group, async_op)
+
+
+def reduce_scatter_single(output, input, op=ReduceOp.SUM, group=None, async_op=False):
     """Reduces a tensor over all ranks; each rank gets its part."""
     _checked(output, "output")
     _checked(input, "input")

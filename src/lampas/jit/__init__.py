@@ -5,6 +5,7 @@ run; saving or loading TorchScript files raises NotImplementedError.
 """
 
 import builtins
+import warnings
 from typing import Final
 
 from lampas import unavailable
@@ -29,11 +30,20 @@ globals().update(
 )
 
 
+def _deprecated(name, instead):
+    warnings.warn(f"`torch.jit.{name}` is deprecated. {instead}", DeprecationWarning, stacklevel=3)
+
+
+_SWITCH = "Please switch to `torch.compile` or `torch.export`."
+_COMPILE = "Please use `torch.compile` instead."
+
+
 def script(obj=None, optimize=None, _frames_up=0, _rcb=None, example_inputs=None):
     """`obj` itself, a function, class or module: it goes on running as Python."""
+    _deprecated("script", _SWITCH)
     if builtins.isinstance(obj, type) or callable(obj):
         return obj
-    raise RuntimeError(f"Could not get name of python class object: {obj!r} cannot be scripted")
+    raise TypeError(f"{type(obj)} is a built-in class")
 
 
 def trace(func, example_inputs=None, *args, example_kwarg_inputs=None, **kwargs):
@@ -43,6 +53,7 @@ def trace(func, example_inputs=None, *args, example_kwarg_inputs=None, **kwargs)
     """
     from lampas.autograd.grad_mode import no_grad
 
+    _deprecated("trace", _SWITCH)
     if example_kwarg_inputs is not None:
         inputs, named = (), example_kwarg_inputs
     elif builtins.isinstance(example_inputs, dict):
@@ -68,6 +79,7 @@ def trace_module(mod, inputs, *args, **kwargs):
 
 def freeze(mod, preserved_attrs=None, optimize_numerics=True):
     """`mod` itself; it must be in evaluation mode."""
+    _deprecated("freeze", _COMPILE)
     if getattr(mod, "training", False):
         raise RuntimeError(
             "Freezing is currently only implemented for modules in eval mode. Please call .eval() "
@@ -124,6 +136,7 @@ def isinstance(obj, target_type):  # so Python's own is `builtins.isinstance` in
 
 def fork(func, *args, **kwargs):
     """Calls the function now; `wait` gives its result."""
+    _deprecated("fork", _COMPILE)
     future = Future()
     try:
         future.set_result(func(*args, **kwargs))
@@ -134,6 +147,7 @@ def fork(func, *args, **kwargs):
 
 def wait(future):
     """The result of `fork`."""
+    _deprecated("wait", _COMPILE)
     return future.wait()
 
 

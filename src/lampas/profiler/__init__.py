@@ -1,6 +1,7 @@
 """`torch.profiler`: schedules and labels. Operators are not measured: `profile` raises when entered."""
 
 import enum
+import warnings
 
 from lampas import unavailable
 from lampas.autograd.profiler import record_function
@@ -43,6 +44,10 @@ def schedule(*, wait, warmup, active, repeat=0, skip_first=0, skip_first_wait=0)
     """
     if min(wait, warmup, active, repeat, skip_first) < 0 or active == 0:
         raise AssertionError("Invalid profiler schedule arguments")
+    if warmup == 0:
+        warnings.warn(
+            "Profiler won't be using warmup, this can skew profiler results", stacklevel=2
+        )
 
     def action(step):
         if step < 0:

@@ -4,8 +4,9 @@ Tuples, lists, named tuples, dicts (also ordered and default), deques, and what 
 """
 
 import collections
+import dataclasses
 import types
-from typing import Any, NamedTuple
+from typing import Any
 
 from lampas._core import Size
 
@@ -201,7 +202,8 @@ def tree_any_only(type_or_predicate, predicate, tree, is_leaf=None):
     return any(predicate(leaf) for leaf in tree_leaves(tree, is_leaf) if chosen(leaf))
 
 
-class SequenceKey(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class SequenceKey:
     """A step of a path: an element of a tuple or list."""
 
     idx: int
@@ -210,7 +212,8 @@ class SequenceKey(NamedTuple):
         return f"[{self.idx!r}]"
 
 
-class MappingKey(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class MappingKey:
     """A step of a path: an entry of a dict."""
 
     key: Any
@@ -219,7 +222,8 @@ class MappingKey(NamedTuple):
         return f"[{self.key!r}]"
 
 
-class GetAttrKey(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class GetAttrKey:
     """A step of a path: an attribute, as of a named tuple."""
 
     name: str
