@@ -204,6 +204,18 @@ def custom_operator(t, space):
     return y, x.grad, operator(x.detach(), 2.0), scaled(t.ones(2, device="meta"), 1.0).shape
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "bool"])
+def test_a_storage_is_read_as_elements(dtype):
+    def read(t):
+        storage = t.arange(8, dtype=t.uint8).untyped_storage()
+        seen = t.asarray(storage, dtype=getattr(t, dtype))
+        copied = t.asarray(storage, dtype=t.uint8, copy=True)
+        copied.fill_(9)
+        return seen, seen.data_ptr() == storage.data_ptr(), storage[1], t.asarray(storage).shape
+
+    agree(read)
+
+
 def test_custom_operators():
     agree(lambda t: custom_operator(t, "lampas_test"))
 
