@@ -27,9 +27,8 @@ from lampas._core import (
 from lampas.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from lampas.ops import register as _register
 from lampas.printing import set_printoptions
+from lampas.torch_version import __version__
 from lampas.types_info import finfo, iinfo
-
-__version__ = "2.8.0+lampas"
 
 for _name in _core._functions:
     globals()[_name] = getattr(_core, _name)
@@ -41,7 +40,7 @@ for _name in _core.__dict__:
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
     "elementwise", "gradient", "storage", "defaults", "spectral", "linalg", "matrices",
-    "contraction",
+    "contraction", "foreach", "checks", "lowrank", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
@@ -57,7 +56,8 @@ _SUBMODULES = {
     "fx", "hub", "jit", "library", "linalg", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
-    "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional",
+    "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional", "torch_version",
+    "_dynamo", "_guards", "_inductor", "_jit_internal", "_prims_common", "_subclasses", "_tensor_str", "__config__", "classes",
 }  # fmt: skip
 _LAZY_NAMES = {
     "save": "serialization",
@@ -74,10 +74,17 @@ _LAZY_NAMES = {
     "compile": "compiler",
     "vmap": "func",
     "autocast": "amp",
+    "OutOfMemoryError": "cuda",
+    "cosine_similarity": "nn.functional",
+    "Future": "futures",
+    **dict.fromkeys(("ScriptModule", "ScriptFunction"), "jit"),
+    "as_torch": "launcher",
 }
 
 
 def __getattr__(name):
+    if name == "torch":  # `torch.torch`
+        return _importlib.import_module("lampas")
     if name in _LAZY_NAMES:
         value = getattr(_importlib.import_module(f"lampas.{_LAZY_NAMES[name]}"), name)
         globals()[name] = value

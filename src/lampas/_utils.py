@@ -9,6 +9,36 @@ import lampas
 from lampas._exceptions import ExceptionWrapper, KeyErrorMessage  # noqa: F401
 
 
+def _element_size(dtype):
+    """The number of bytes of one element."""
+    if not isinstance(dtype, lampas.dtype):
+        raise RuntimeError(f"expected torch.dtype, but got {type(dtype)}")
+    return dtype.itemsize
+
+
+def _get_device_index(device, optional=False, allow_cpu=False):
+    """The index in a device or its name; -1 for the CPU where that is allowed.
+
+    optional: None where there is no index (no accelerator is current). ValueError otherwise.
+    """
+    if isinstance(device, int):
+        return device
+    if isinstance(device, str):
+        device = lampas.device(device)
+    if isinstance(device, lampas.device):
+        if device.type == "cpu":
+            if allow_cpu:
+                return -1
+            raise ValueError(f"Expected a non cpu device, but got: {device}")
+        if device.index is not None:
+            return device.index
+    if optional:
+        return None
+    raise ValueError(
+        f"Expected a torch.device with a specified index or an integer, but got:{device}"
+    )
+
+
 class StorageRef:
     """A storage together with the dtype under which a file lists it.
 

@@ -1,8 +1,11 @@
 """`torch.backends`: switches that scripts set. They are kept and read back; none changes how lampas computes."""
 
 import contextlib
+import importlib.machinery
 import sys
 import types
+
+from lampas import unavailable
 
 
 class _Backend(types.ModuleType):
@@ -10,6 +13,7 @@ class _Backend(types.ModuleType):
 
     def __init__(self, name, answers, **switches):
         super().__init__(f"lampas.backends.{name}")
+        self.__spec__ = importlib.machinery.ModuleSpec(self.__name__, None)
         self.__dict__.update(switches)
         for question, answer in answers.items():
             setattr(self, question, _answering(question, answer))
@@ -65,6 +69,11 @@ cuda.matmul = _Group(
     allow_bf16_reduced_precision_reduction=True,
     allow_fp16_accumulation=False,
 )
+cuda.__dict__.update(
+    unavailable.names(
+        "torch.backends.cuda", "can_use_flash_attention can_use_efficient_attention", "SDPAParams"
+    )
+)
 mps = _Backend("mps", {"is_available": False, "is_built": False, "is_macos_or_newer": False})
 mkl = _Backend("mkl", _NOT_THERE)
 mkldnn = _Backend("mkldnn", _NOT_THERE, enabled=True, deterministic=False, allow_tf32=True)
@@ -75,6 +84,9 @@ mha = _Backend("mha", {"get_fastpath_enabled": False, "set_fastpath_enabled": No
 xeon = _Backend("xeon", {})
 cusparselt = _Backend("cusparselt", {"is_available": False, "version": None})
 quantized = _Backend("quantized", {}, engine="none", supported_engines=["none"])
+
+
+fp32_precision = "none"
 
 
 class _Cpu(_Backend):

@@ -1,5 +1,7 @@
 """`torch.compile`: accepted, and the function is returned as it is, since lampas runs everything eagerly."""
 
+from lampas import unavailable
+
 
 def compile(
     model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False,
@@ -44,6 +46,11 @@ def reset():
 
 
 cudagraph_mark_step_begin = reset
+
+
+load_compiled_function = unavailable.function(
+    "torch.compiler.load_compiled_function", "nothing is compiled"
+)
 
 
 class set_stance:

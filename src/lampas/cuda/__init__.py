@@ -89,7 +89,26 @@ class _Absent:
 Stream = type("Stream", (_Absent,), {})
 Event = type("Event", (_Absent,), {})
 CUDAGraph = type("CUDAGraph", (_Absent,), {})
+graph = type("graph", (_Absent,), {"__doc__": "Raises RuntimeError: there is no CUDA."})
+StreamContext = type(
+    "StreamContext", (_Absent,), {"__doc__": "Raises RuntimeError: there is no CUDA."}
+)
 ExternalStream = type("ExternalStream", (Stream,), {})
+
+
+class _AbsentTensor:
+    """`torch.cuda.FloatTensor` and its like: no tensor is an instance, and none can be made."""
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError(
+            f"type torch.cuda.{type(self).__name__} not available. Torch not compiled with CUDA enabled."
+        )
+
+
+for _kind in "Float Double Half BFloat16 Long Int Short Char Byte Bool".split():
+    globals()[f"{_kind}Tensor"] = type(
+        f"{_kind}Tensor", (_AbsentTensor,), {"__module__": "torch.cuda"}
+    )
 
 
 class device:

@@ -254,3 +254,9 @@ def kron(input, other):
     wide_b = [size for n in b.shape for size in (1, n)]
     product = a.reshape(wide_a) * b.reshape(wide_b)
     return product.reshape([n * k for n, k in zip(a.shape, b.shape)])
+
+
+@composite(method=True, out=True)
+def ger(input, vec2):
+    """The outer product of two vectors; an older name of `outer`."""
+    return lampas.outer(input, vec2)

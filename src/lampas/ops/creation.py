@@ -58,7 +58,7 @@ def as_tensor(data, dtype=None, device=None):
 
 @composite
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
-    """`obj` (tensor, array, DLPack producer, buffer or sequence) as a tensor; see the array API standard.
+    """`obj` (tensor, array, DLPack producer, storage, buffer or sequence) as a tensor; see the array API standard.
 
     copy: True always copies, False raises ValueError where a copy would be needed, None copies when needed.
     """
@@ -70,6 +70,8 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
         import lampas
 
         shared = lampas.from_dlpack(obj)
+    elif isinstance(obj, _core.UntypedStorage):
+        shared = _over_storage(obj, dtype)
     elif isinstance(obj, (bytes, bytearray, memoryview)):
         shared = _core.frombuffer(obj, dtype=dtype or _core.get_default_dtype())
     else:
@@ -90,6 +92,14 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     elif not requires_grad and wanted.requires_grad:
         wanted = wanted.detach()
     return wanted
+
+
+def _over_storage(storage, dtype):
+    """The bytes of a storage read as whole elements of `dtype`; as numbers, int64, where it is not given."""
+    if dtype is None:
+        dtype = _core.int64 if storage.nbytes() else _core.get_default_dtype()
+    count = storage.nbytes() // dtype.itemsize
+    return _core._tensor_from_storage(storage, dtype, 0, (count,), (1,))
 
 
 @composite

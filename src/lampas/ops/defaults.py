@@ -6,7 +6,7 @@ from lampas.ops.register import FUNCTIONS, composite
 
 _state = {
     "deterministic": False, "warn_only": False, "fill": True, "precision": "highest", "warn_always": False,
-    "interop": 1, "device": None,
+    "interop": 1, "device": None, "autocast": 0,
 }  # fmt: skip
 
 
@@ -182,6 +182,73 @@ for _device in ("cpu", "ipu", "xla"):
 def is_autocast_cache_enabled():
     """True."""
     return True
+
+
+@composite
+def set_autocast_enabled(device_type, enabled=None):
+    """Switches mixed precision for a device type (or, given only a bool, for CUDA): off, or it raises."""
+    if enabled is None:
+        device_type, enabled = "cuda", device_type
+    if enabled:
+        raise NotImplementedError(f"torch.set_autocast_enabled({device_type!r}, True)")
+
+
+@composite
+def autocast_increment_nesting():
+    """Enters a block of mixed precision: its depth afterwards."""
+    _state["autocast"] += 1
+    return _state["autocast"]
+
+
+@composite
+def autocast_decrement_nesting():
+    """Leaves a block of mixed precision: its depth afterwards."""
+    _state["autocast"] -= 1
+    return _state["autocast"]
+
+
+@composite
+def clear_autocast_cache():
+    """Nothing is kept that could be cleared."""
+
+
+def _autocast_dtype(name, device_type):
+    def ask():
+        import warnings
+
+        warnings.warn(
+            f"torch.{name}() is deprecated. Please use torch.get_autocast_dtype('{device_type}') "
+            "instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return get_autocast_dtype(device_type)
+
+    ask.__name__ = ask.__qualname__ = name
+    return ask
+
+
+for _name, _device in (("cpu", "cpu"), ("gpu", "cuda")):
+    composite(_autocast_dtype(f"get_autocast_{_name}_dtype", _device))
+
+
+@composite
+def get_device_module(device=None):
+    """`torch.cpu`, `torch.cuda`, ... for a device, its name, or None: the accelerator's, or the CPU's."""
+    import importlib
+
+    if device is None:
+        kind = "cpu"
+    elif isinstance(device, (str, _core.device)):
+        kind = _core.device(device).type
+    else:
+        raise RuntimeError(f"Invalid value of device '{device}', expect torch.device, str, or None")
+    try:
+        return importlib.import_module(f"lampas.{kind}")
+    except ModuleNotFoundError:
+        raise RuntimeError(
+            f"Device '{device}' does not have a corresponding module registered as 'torch.{kind}'."
+        ) from None
 
 
 @composite

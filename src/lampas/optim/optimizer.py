@@ -6,6 +6,7 @@ The update rules are not here: each optimizer has its own file, built on `parame
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
 from copy import deepcopy
 from itertools import chain
 
@@ -29,6 +30,10 @@ _HOOK_TABLES = (
     "_optimizer_load_state_dict_pre_hooks",
     "_optimizer_load_state_dict_post_hooks",
 )
+
+
+# What an optimizer takes as parameters, for annotations.
+ParamsT = Iterable
 
 
 class _RequiredParameter:
@@ -104,6 +109,27 @@ def _call_pre_hooks(function, hooks, optimizer, args, kwargs):
             )
         args, kwargs = result
     return args, kwargs
+
+
+def _use_grad_for_differentiable(step):
+    """Decorator of `step`: gradients are recorded in it where the optimizer is `differentiable`."""
+
+    @functools.wraps(step)
+    def stepping(self, *args, **kwargs):
+        with lampas.set_grad_enabled(self.defaults.get("differentiable", False)):
+            return step(self, *args, **kwargs)
+
+    return stepping
+
+
+def _get_capturable_supported_devices(supports_xla=True):
+    """Devices whose work can be captured in a graph; none is here."""
+    return ["cuda", "xpu", "hpu", *(["xla"] if supports_xla else [])]
+
+
+def _default_to_fused_or_foreach(params, differentiable, use_fused=False):
+    """(fused, foreach) that an optimizer uses unasked: neither."""
+    return False, False
 
 
 class Optimizer:

@@ -2,10 +2,24 @@
 
 import importlib
 
-_SUBMODULES = ("checkpoint", "data", "dlpack", "hooks", "_pytree", "tensorboard")
+_SUBMODULES = (
+    "_pytree", "checkpoint", "cpp_extension", "data", "deterministic", "dlpack", "flop_counter", "hooks",
+    "model_zoo", "tensorboard",
+)  # fmt: skip
+
+
+def set_module(obj, mod):
+    """Sets `obj.__module__`, where it is a string."""
+    if not isinstance(mod, str):
+        raise TypeError("The mod argument should be a string")
+    obj.__module__ = mod
 
 
 def __getattr__(name):
+    if name == "swap_tensors":
+        from lampas.utils.swapping import swap_tensors
+
+        return swap_tensors
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,11 +4,15 @@ Tuples, lists, named tuples, dicts (also ordered and default), deques, and what 
 """
 
 import collections
+import dataclasses
 import types
+from typing import Any
 
 from lampas._core import Size
 
+Context = PyTree = Any
 _registry = {}
+SUPPORTED_NODES = _registry  # container type -> (flatten, unflatten)
 
 
 def register_pytree_node(cls, flatten_fn, unflatten_fn, **_):
@@ -198,8 +202,92 @@ def tree_any_only(type_or_predicate, predicate, tree, is_leaf=None):
     return any(predicate(leaf) for leaf in tree_leaves(tree, is_leaf) if chosen(leaf))
 
 
+@dataclasses.dataclass(frozen=True)
+class SequenceKey:
+    """A step of a path: an element of a tuple or list."""
+
+    idx: int
+
+    def __str__(self):
+        return f"[{self.idx!r}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class MappingKey:
+    """A step of a path: an entry of a dict."""
+
+    key: Any
+
+    def __str__(self):
+        return f"[{self.key!r}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class GetAttrKey:
+    """A step of a path: an attribute, as of a named tuple."""
+
+    name: str
+
+    def __str__(self):
+        return f".{self.name}"
+
+
+def keystr(kp):
+    """A path as text: `[1]['a']`."""
+    return "".join(str(step) for step in kp)
+
+
+def _steps(tree, count):
+    """The steps from a container to its children."""
+    if isinstance(tree, dict):
+        return [MappingKey(key) for key in tree]
+    if hasattr(type(tree), "_fields"):
+        return [GetAttrKey(name) for name in type(tree)._fields]
+    return [SequenceKey(i) for i in range(count)]
+
+
+def tree_flatten_with_path(tree, is_leaf=None):
+    """Pairs of path and leaf in order, and the `TreeSpec` that puts leaves back."""
+    pairs = []
+    _walk(tree, is_leaf, (), pairs)
+    return pairs, tree_structure(tree, is_leaf)
+
+
+def _walk(tree, is_leaf, path, pairs):
+    if tree_is_leaf(tree, is_leaf):
+        pairs.append((path, tree))
+        return
+    children = list(_registry[_node_type(tree)][0](tree)[0])
+    for step, child in zip(_steps(tree, len(children)), children):
+        _walk(child, is_leaf, (*path, step), pairs)
+
+
+def tree_leaves_with_path(tree, is_leaf=None):
+    """Pairs of path and leaf in order."""
+    return tree_flatten_with_path(tree, is_leaf)[0]
+
+
+def tree_map_with_path(func, tree, *rests, is_leaf=None):
+    """A tree of `func(path, leaf, ...)`; further trees have at least the shape of the first."""
+    pairs, spec = tree_flatten_with_path(tree, is_leaf)
+    columns = (_leaves_up_to(spec, rest) for rest in rests)
+    return tree_unflatten([func(*pair, *row) for pair, *row in zip(pairs, *columns)], spec)
+
+
 def _values(tree):
     return list(tree.values()), list(tree)
+
+
+_dict_flatten, _get_node_type = _values, _node_type
+_register_pytree_node = register_pytree_node
+
+
+def _dict_unflatten(values, context):
+    return dict(zip(context, values))
+
+
+def _dict_flatten_with_keys(tree):
+    return [(MappingKey(key), value) for key, value in tree.items()], list(tree)
 
 
 register_pytree_node(tuple, lambda x: (list(x), None), lambda c, _: tuple(c))

@@ -8,6 +8,11 @@ _SUBMODULES = ("datasets", "io", "models", "ops", "transforms", "utils")
 def __getattr__(name):
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        import lampas
+        from lampas.torch_version import torchvision_version
+
+        return torchvision_version(lampas.__version__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,7 +6,7 @@ import lampas
 from lampas import Tensor
 
 
-def _parse(args, kwargs):
+def arguments(args, kwargs):
     """(device, dtype, non_blocking, memory format) of any of the call forms."""
     kwargs = dict(kwargs)
     memory_format = kwargs.pop("memory_format", None)
@@ -55,7 +55,7 @@ def _parse(args, kwargs):
 
 def converter(*args, **kwargs):
     """The function that `Module.to` applies to each parameter and buffer."""
-    device, dtype, non_blocking, memory_format = _parse(args, kwargs)
+    device, dtype, non_blocking, memory_format = arguments(args, kwargs)
     if dtype is not None:
         if not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(

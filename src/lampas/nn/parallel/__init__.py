@@ -11,4 +11,9 @@ def __getattr__(name):
 
         found = import_module(f"{__name__}.distributed")
         return found if name == "distributed" else found.DistributedDataParallel
+    if name in ("scatter", "gather", "scatter_gather"):
+        from importlib import import_module
+
+        found = import_module(f"{__name__}.scatter_gather")
+        return found if name == "scatter_gather" else getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,104 @@
+"""`torch._dynamo`: there is no compiler, so decorators return their function and switches are kept.
+
+What would need a compiled graph raises NotImplementedError.
+"""
+
+import contextlib
+import importlib.machinery
+import sys
+import types
+
+from lampas import unavailable
+from lampas.compiler import (
+    allow_in_graph,
+    assume_constant_result,
+    disable,
+    is_compiling,
+    list_backends,
+    reset,
+    set_stance,
+)
+
+__all__ = [
+    "allow_in_graph", "assume_constant_result", "config", "disable", "disallow_in_graph",
+    "forbid_in_graph", "graph_break", "is_compiling", "list_backends", "optimize", "reset", "run", "set_stance",
+]  # fmt: skip
+__path__ = []  # it has submodules, made below
+globals().update(
+    unavailable.names("torch._dynamo", "explain export", "OptimizedModule", "nothing is compiled")
+)
+disallow_in_graph = forbid_in_graph = run = allow_in_graph
+
+
+def graph_break(msg=""):
+    """Nothing to break."""
+
+
+def optimize(*args, **kwargs):
+    """A decorator that returns its function."""
+    return lambda function: function
+
+
+def _mark(name):
+    def mark(t, index=None, **options):
+        return None
+
+    mark.__name__ = mark.__qualname__ = name
+    mark.__doc__ = "Nothing is compiled, so the mark has no effect."
+    return mark
+
+
+for (
+    _name
+) in "mark_dynamic maybe_mark_dynamic mark_static mark_static_address mark_unbacked".split():
+    globals()[_name] = _mark(_name)
+
+
+class _Switches(types.ModuleType):
+    """A module of switches that are kept and read back; unknown ones may be set."""
+
+    def __init__(self, name, **values):
+        super().__init__(name, "Switches of a compiler that is not here.")
+        self.__spec__ = importlib.machinery.ModuleSpec(name, None)
+        self.__dict__.update(values)
+        sys.modules[name] = self
+
+    @contextlib.contextmanager
+    def patch(self, *changes, **named):
+        """Context or decorator: other values for a while, as `patch(name=value)`, a dict, or a pair."""
+        if len(changes) == 2:
+            changes = ({changes[0]: changes[1]},)
+        for change in changes:
+            named.update(change)
+        kept = dict(self.__dict__)
+        self.__dict__.update(named)
+        try:
+            yield
+        finally:
+            self.__dict__.clear()
+            self.__dict__.update(kept)
+
+
+config = _Switches(
+    "lampas._dynamo.config",
+    suppress_errors=False, verbose=False, cache_size_limit=8, recompile_limit=8,
+    accumulated_cache_size_limit=256, optimize_ddp=True, capture_scalar_outputs=False,
+    capture_dynamic_output_shape_ops=False, assume_static_by_default=True,
+    automatic_dynamic_shapes=True, inline_inbuilt_nn_modules=True, disable=False,
+    skip_fwd_side_effects_in_bwd_under_checkpoint=False, force_parameter_static_shapes=True,
+    allow_unspec_int_on_nn_module=False,
+)  # fmt: skip
+_MODULES = {
+    "eval_frame": {"OptimizedModule": globals()["OptimizedModule"], "disable": disable},
+    "utils": {
+        "is_compile_supported": unavailable.answering(
+            "torch._dynamo.utils.is_compile_supported", False
+        )
+    },
+    "exc": {
+        name: type(name, (RuntimeError,), {"__module__": "torch._dynamo.exc"})
+        for name in ("TorchDynamoException", "Unsupported", "TensorifyScalarRestartAnalysis")
+    },
+}
+for _name, _members in _MODULES.items():
+    unavailable.module(f"lampas._dynamo.{_name}", _members)

@@ -1,0 +1,66 @@
+"""Names of `torch` itself whose work Lampas does not do: sparse, quantised and symbolic values, and so on."""
+
+from lampas import _core, unavailable
+from lampas.ops.register import FUNCTIONS
+
+_DENSE = "only dense (strided) tensors are offered"
+_GRAPHS = "programs are not traced into graphs"
+
+
+def _add(functions="", types="", hint=""):
+    FUNCTIONS.update(unavailable.names("torch", functions, types, hint))
+
+
+_add(
+    "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
+    "sparse_compressed_tensor hspmm smm sspaddmm _convert_indices_from_coo_to_csr "
+    "_convert_indices_from_csr_to_coo",
+    hint=_DENSE,
+)
+_add(
+    "quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic "
+    "_make_per_tensor_quantized_tensor _make_per_channel_quantized_tensor dequantize",
+    hint="numbers are not quantised",
+)
+_add("while_loop cond", "SymInt SymFloat SymBool TensorType", _GRAPHS)
+_add("_scaled_mm _grouped_mm", hint="there are no 8-bit floating-point types")
+
+
+class Stream:
+    """A queue of a device's operations. The CPU has none: made, it orders nothing."""
+
+    __module__ = "torch"
+
+    def __init__(self, device=None, *, priority=0):
+        self.device = _core.device("cpu" if device is None else device)
+        if self.device.type != "cpu":
+            raise NotImplementedError(unavailable.message(f"torch.Stream on {self.device}"))
+
+    def query(self):
+        """True: everything is done."""
+        return True
+
+    def synchronize(self):
+        """Nothing to wait for."""
+
+    def __repr__(self):
+        return f"torch.Stream device_type={self.device.type}, device_index=-1, stream_id=0"
+
+
+FUNCTIONS["Stream"] = Stream
+FUNCTIONS["Event"] = unavailable.type_("torch.Event", "the CPU has no events")
+
+
+def _no_such_device(kind):
+    def move(self, *args, **kwargs):
+        raise AssertionError(f"Torch not compiled with {kind.upper()} enabled")
+
+    move.__name__ = move.__qualname__ = kind
+    move.__doc__ = "Raises AssertionError: there is no such device."
+    return move
+
+
+_core.Tensor.xpu = _no_such_device("xpu")
+_core.Tensor.record_stream = unavailable.function(
+    "torch.Tensor.record_stream", "there are no streams to record on"
+)
