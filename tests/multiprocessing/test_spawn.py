@@ -87,7 +87,7 @@ ORPHANS = """
 import os, sys, time
 import lampas.multiprocessing as mp
 def wait(i):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())  # in one piece
     time.sleep(1000)
 mp.start_processes(wait, nprocs=2, start_method="fork")
 """
