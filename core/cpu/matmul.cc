@@ -94,9 +94,9 @@ void plain(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
         if constexpr (std::is_same_v<T, bool>)
           target = target || (factor && *at<T>(b, p, j));
         else
-          target = static_cast<T>(static_cast<std::make_unsigned_t<T>>(target) +
-                                  static_cast<std::make_unsigned_t<T>>(factor) *
-                                      static_cast<std::make_unsigned_t<T>>(*at<T>(b, p, j)));
+          target = static_cast<T>(static_cast<uint64_t>(target) +  // unsigned: it wraps
+                                  static_cast<uint64_t>(factor) *
+                                      static_cast<uint64_t>(*at<T>(b, p, j)));
       }
     }
 }
