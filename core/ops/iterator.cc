@@ -147,6 +147,13 @@ Tensor empty_result(Span shape, std::span<const Tensor* const> inputs, DType dty
   return empty_strided(shape, strides, dtype, device);
 }
 
+void fail_devices(Device a, Device b) {
+  CHECK(!a.is_meta() && !b.is_meta(), "Tensor on device ", to_string(b.is_meta() ? b : a),
+        " is not on the expected device ", to_string(b.is_meta() ? a : b), "!");
+  fail("Expected all tensors to be on the same device, but found at least two devices, ",
+       to_string(a), " and ", to_string(b), "!");
+}
+
 void check_internal_overlap(const Tensor& written) {
   if (written.is_contiguous()) return;
   bool repeats = false;

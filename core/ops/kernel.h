@@ -1,13 +1,31 @@
 // KERNEL(name, y, args...) runs `cpu::name(y, args...)` on the device of `y`. On meta nothing runs:
-// the result has its shape and dtype, which is all it promises.
+// the result has its shape and dtype, which is all it promises. Tensors of another device never
+// reach a kernel.
 #pragma once
+#include <type_traits>
+
 #include "runtime/tensor.h"
 
-#define KERNEL(name, y, ...)                              \
-  do {                                                    \
-    ::lampas::Device where_ = (y).device();               \
-    if (where_.is_cpu())                                  \
-      ::lampas::cpu::name((y)__VA_OPT__(, ) __VA_ARGS__); \
-    else if (!where_.is_meta())                           \
-      ::lampas::require_available(where_);                \
+namespace lampas {
+
+[[noreturn]] void fail_devices(Device a, Device b);
+
+template <class T>
+inline void require_device(Device where, const T& argument) {
+  if constexpr (std::is_same_v<T, Tensor>)
+    if (argument.defined() && argument.device() != where) fail_devices(where, argument.device());
+}
+
+}  // namespace lampas
+
+#define KERNEL(name, y, ...)                                \
+  do {                                                      \
+    ::lampas::Device where_ = (y).device();                 \
+    if (where_.is_cpu())                                    \
+      [&](auto&&... arguments) {                            \
+        (::lampas::require_device(where_, arguments), ...); \
+        ::lampas::cpu::name(arguments...);                  \
+      }((y)__VA_OPT__(, ) __VA_ARGS__);                     \
+    else if (!where_.is_meta())                             \
+      ::lampas::require_available(where_);                  \
   } while (0)

@@ -5,6 +5,10 @@
 
 namespace lampas::python {
 
+void fail_not_tensor(PyObject* o) {
+  fail(ErrorKind::Type, "expected a torch.Tensor, but got ", type_name(o));
+}
+
 bool is_number(PyObject* o) {
   if (PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o)) return true;
   if (is_tensor(o)) return unwrap(o).dim() == 0 && !unwrap(o)->requires_grad;

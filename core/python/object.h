@@ -48,9 +48,11 @@ extern PyTypeObject* tensor_type;  // lampas.Tensor, printed as torch.Tensor
 inline bool is_tensor(PyObject* o) {
   return Py_TYPE(o) == tensor_type || PyType_IsSubtype(Py_TYPE(o), tensor_type);
 }
-// Borrowed view of the tensor inside a Python object (which must be a tensor).
+[[noreturn]] void fail_not_tensor(PyObject* o);
+// Borrowed view of the tensor inside a Python object; TypeError for other objects.
 inline const Tensor& unwrap(PyObject* o) {
   static_assert(sizeof(Tensor) == sizeof(TensorImpl*));
+  if (!is_tensor(o)) fail_not_tensor(o);
   return reinterpret_cast<const Tensor&>(reinterpret_cast<TensorObject*>(o)->impl);
 }
 PyObject* wrap(Tensor x);                         // new reference; None for an undefined tensor

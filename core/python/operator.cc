@@ -239,6 +239,7 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
     Object keep;
     if (!overload.signature.bind(args, n, names, slots, wanted_out, &keep, nullptr, op.name, false))
       continue;
+    if (inplace && !is_tensor(slots[0])) break;  // only tensors can be written
     if (inplace) {
       if (overload.invoke_inplace) return overload.invoke_inplace(slots, overload.context);
       tape::check_write(unwrap(slots[0]));
