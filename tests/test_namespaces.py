@@ -28,6 +28,10 @@ t.autocast_increment_nesting() | t.autocast_decrement_nesting()
 t.set_autocast_enabled("cpu", False) | t.hub.HASH_REGEX.search("a-5c106cde.pth").group(1)
 t.hub.load("there", "model", source="elsewhere") | t.sparse.mm(t.eye(2), t.eye(2)) | t.sparse.sum(t.eye(2))
 t.ops.aten.mul.Tensor(t.ones(2), 3) | t.ops.aten.mm.default(t.eye(2), t.eye(2)) | t.ops.aten.relu(t.tensor([-1.0, 2.0]))
+t.ops.aten._to_copy.default(t.ones(2), dtype=t.float64) | t.ops.aten.slice.Tensor(t.eye(3), 1, 0, 2) | t.ops.aten.alias(t.ones(2))
+t.ops.aten.sym_size.int(t.eye(3), 1) | t.ops.aten._unsafe_view(t.eye(2), [4]) | t.ops.aten.add.Tensor is t.ops.aten.add.Tensor
+t.ops.aten._local_scalar_dense(t.tensor(2.5)) | t.ops.aten.max.dim(t.eye(2), 1) | t.ops.aten.clone.default(t.ones(2))
+t.ops.aten.index_select.default(t.eye(3), 0, t.tensor([2])) | t.ops.aten.where.self(b, t.ones(2), t.zeros(2))
 t.utils._pytree.tree_flatten_with_path([1, {"a": (2, 3)}])[0] | t.utils._pytree._dict_flatten({"a": 1})
 [t.utils._pytree.keystr(p) for p, _ in t.utils._pytree.tree_leaves_with_path([1, {"a": (2,)}])]
 t.utils._pytree.tree_map_with_path(lambda p, x, y: (len(p), x + y), [1, {"a": 2}], [10, {"a": 20}])
@@ -235,7 +239,8 @@ def test_library_operators():
 
 
 def test_unknown_operators_are_missing():
-    assert not hasattr(lampas.ops.aten, "no_such_operator")
+    with pytest.raises(NotImplementedError, match="torch.ops.aten.no_such_operator is not"):
+        lampas.ops.aten.no_such_operator.default(lampas.ones(1))
     assert not hasattr(lampas.ops.no_such_space, "no_such_operator")
     with pytest.raises(NotImplementedError, match="load_library"):
         lampas.ops.load_library("x.so")
