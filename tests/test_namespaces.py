@@ -238,6 +238,30 @@ def test_library_operators():
     agree(lambda t: library_operator(t, "lampas_library"))
 
 
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "complex32", "uint4", "qint8"])
+def test_element_types_that_exist_by_name(torch, name):
+    ours, theirs = getattr(lampas, name), getattr(torch, name)
+    assert str(ours) == str(theirs) and ours.itemsize == theirs.itemsize
+    for question in ("is_floating_point", "is_complex"):
+        assert getattr(ours, question) == getattr(theirs, question), question
+    assert ours != lampas.float32 and ours == ours and lampas.ones(1).dtype != ours
+    with pytest.raises(TypeError, match=f"torch.{name}, which is not available in Lampas"):
+        lampas.ones(2).to(ours)
+    with pytest.raises(TypeError, match=f"torch.{name}, which is not available in Lampas"):
+        lampas.zeros(2, dtype=ours)
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu", "complex32"])
+def test_limits_of_types_by_name(name):
+    agree(lambda t: t.finfo(getattr(t, name)))
+
+
+def test_values_as_text_alone():
+    agree(lambda t: t._tensor_str._add_suffixes("tensor([1.]", ["a=1", "b=2"], 7, True))
+    agree(lambda t: t._tensor_str._add_suffixes("tensor([1.]", ["a=1", "b=2"], 7, False))
+    agree(lambda t: t._tensor_str._tensor_str(t.tensor([[1.5, -2], [3, 4]]), indent=0))
+
+
 def test_unknown_operators_are_missing():
     with pytest.raises(NotImplementedError, match="torch.ops.aten.no_such_operator is not"):
         lampas.ops.aten.no_such_operator.default(lampas.ones(1))

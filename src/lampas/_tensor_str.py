@@ -16,6 +16,18 @@ def _str(self, *, tensor_contents=None):
 _str_intern = _str
 
 
+def _tensor_str(self, indent):
+    """The values alone, as they stand `indent` characters from the left."""
+    return printing._values(self, indent)
+
+
+def _add_suffixes(tensor_str, suffixes, indent, force_newline):
+    """`tensor_str` and what follows the values, with the closing bracket."""
+    if force_newline:
+        return f"{tensor_str},\n{' ' * indent}{', '.join(suffixes)})"
+    return printing._with_suffixes(tensor_str, suffixes, indent)
+
+
 @contextlib.contextmanager
 def printoptions(**changes):
     """Context: other options of set_printoptions, which are set back at its end."""

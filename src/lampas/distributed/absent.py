@@ -61,7 +61,7 @@ algorithms.join: | Join Joinable JoinHook
 optim: | ZeroRedundancyOptimizer DistributedOptimizer PostLocalSGDOptimizer
 pipelining: pipeline pipe_split | ScheduleGPipe Schedule1F1B PipelineStage SplitPoint
 rpc: init_rpc rpc_sync rpc_async remote shutdown get_worker_info | TensorPipeRpcBackendOptions RRef
-rpc.api: _all_gather _require_initialized |
+rpc.api: _all_gather |
 run: main run get_args_parser |
 launcher.api: launch_agent | LaunchConfig elastic_launch
 """
@@ -94,6 +94,11 @@ class CheckpointImpl(enum.Enum):
 def record(fn=None, error_handler=None):
     """Decorator of a program's entry: the function itself, since no agent waits for its errors."""
     return fn if fn is not None else lambda function: function
+
+
+def _for_rpc(function):
+    """Decorator of functions that need remote calls: calling them raises NotImplementedError."""
+    return unavailable.function(f"{function.__module__}.{function.__qualname__}", SEVERAL)
 
 
 def _functional():
@@ -132,6 +137,7 @@ def make_modules():
     found["algorithms._checkpoint.checkpoint_wrapper"]["CheckpointImpl"] = CheckpointImpl
     for name in ("Shard", "Replicate", "Partial"):  # the same classes under both names
         found["tensor"][name] = found["tensor.placement_types"][name]
+    found["rpc.api"]["_require_initialized"] = _for_rpc
     dtensor = found["tensor"]["DTensor"]
     dtensor.from_local = unavailable.function(
         "torch.distributed.tensor.DTensor.from_local", SEVERAL
