@@ -49,6 +49,7 @@ t.distributed.get_rank() | t.distributed.all_reduce(t.ones(2)) | t.distributed.d
 t.distributed.init_process_group("gloo") | t.distributed.init_process_group("gloo", rank=0) | t.distributed.Backend("GLOO")
 t.distributed.init_process_group("gloo", init_method="file:///nowhere") | str(t.distributed.ReduceOp.SUM)
 t.nn.parallel.DistributedDataParallel(t.nn.Linear(1, 1))
+[(repr(p), str(p), p.is_shard(), p.is_shard(0), p.is_replicate(), p.is_partial(), p == T(t).Replicate()) for p in (T(t).Shard(0), T(t).Replicate(), T(t).Partial(), T(t).Partial("avg"))]
 """
 FOREACH = """
 add(a, b) | add(a, 2) | add(a, [1, 2]) | add(a, b, alpha=2) | add(a, s) | sub(a, b) | mul(a, b) | mul(a, s) | div(a, b)
@@ -67,6 +68,12 @@ def done(t, value):
     return future
 
 
+def placements(t):
+    import importlib
+
+    return importlib.import_module(f"{t.__name__}.distributed.tensor")
+
+
 def double(x):
     return x * 2
 
@@ -81,7 +88,9 @@ def test_agrees(case, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
     def evaluate(t):
-        return eval(case, {"t": t, "b": t.tensor([True, False]), "f": double, "done": done})
+        return eval(
+            case, {"t": t, "b": t.tensor([True, False]), "f": double, "done": done, "T": placements}
+        )
 
     agree(evaluate)
 
