@@ -198,6 +198,15 @@ import torch
 def work(queue, tensor):
     queue.put((torch.__file__, float(tensor.sum())))
 
+class Squares(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, i):
+        return torch.tensor(i * i)
+
+def raised(rank, tensor):
+    assert torch.__name__ == "lampas" and tensor.pow(rank + 2).sum() == 2
+
 def placed_sum(tensor):
     return torch.__file__, float(tensor.sum())
 
@@ -213,6 +222,9 @@ if __name__ == "__main__":
     other = subprocess.run([sys.executable, "-c", "import torch; print(torch.__file__)"],
                            capture_output=True, text=True)
     assert other.stdout.strip() == torch.__file__, other.stderr
+    loader = torch.utils.data.DataLoader(Squares(), 2, num_workers=1)
+    assert torch.cat(list(loader)).tolist() == [0, 1, 4, 9]
+    torch.multiprocessing.spawn(raised, args=(torch.ones(2),), nprocs=1)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         parameter = torch.nn.Parameter(torch.ones(4))
         print(pool.submit(placed_sum, parameter).result()[1])

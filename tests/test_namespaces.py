@@ -28,6 +28,10 @@ t.autocast_increment_nesting() | t.autocast_decrement_nesting()
 t.set_autocast_enabled("cpu", False) | t.hub.HASH_REGEX.search("a-5c106cde.pth").group(1)
 t.hub.load("there", "model", source="elsewhere") | t.sparse.mm(t.eye(2), t.eye(2)) | t.sparse.sum(t.eye(2))
 t.ops.aten.mul.Tensor(t.ones(2), 3) | t.ops.aten.mm.default(t.eye(2), t.eye(2)) | t.ops.aten.relu(t.tensor([-1.0, 2.0]))
+t.ops.aten._to_copy.default(t.ones(2), dtype=t.float64) | t.ops.aten.slice.Tensor(t.eye(3), 1, 0, 2) | t.ops.aten.alias(t.ones(2))
+t.ops.aten.sym_size.int(t.eye(3), 1) | t.ops.aten._unsafe_view(t.eye(2), [4]) | t.ops.aten.add.Tensor is t.ops.aten.add.Tensor
+t.ops.aten._local_scalar_dense(t.tensor(2.5)) | t.ops.aten.max.dim(t.eye(2), 1) | t.ops.aten.clone.default(t.ones(2))
+t.ops.aten.index_select.default(t.eye(3), 0, t.tensor([2])) | t.ops.aten.where.self(b, t.ones(2), t.zeros(2))
 t.utils._pytree.tree_flatten_with_path([1, {"a": (2, 3)}])[0] | t.utils._pytree._dict_flatten({"a": 1})
 [t.utils._pytree.keystr(p) for p, _ in t.utils._pytree.tree_leaves_with_path([1, {"a": (2,)}])]
 t.utils._pytree.tree_map_with_path(lambda p, x, y: (len(p), x + y), [1, {"a": 2}], [10, {"a": 20}])
@@ -45,6 +49,7 @@ t.distributed.get_rank() | t.distributed.all_reduce(t.ones(2)) | t.distributed.d
 t.distributed.init_process_group("gloo") | t.distributed.init_process_group("gloo", rank=0) | t.distributed.Backend("GLOO")
 t.distributed.init_process_group("gloo", init_method="file:///nowhere") | str(t.distributed.ReduceOp.SUM)
 t.nn.parallel.DistributedDataParallel(t.nn.Linear(1, 1))
+[(repr(p), str(p), p.is_shard(), p.is_shard(0), p.is_replicate(), p.is_partial(), p == T(t).Replicate()) for p in (T(t).Shard(0), T(t).Replicate(), T(t).Partial(), T(t).Partial("avg"))]
 """
 FOREACH = """
 add(a, b) | add(a, 2) | add(a, [1, 2]) | add(a, b, alpha=2) | add(a, s) | sub(a, b) | mul(a, b) | mul(a, s) | div(a, b)
@@ -63,6 +68,12 @@ def done(t, value):
     return future
 
 
+def placements(t):
+    import importlib
+
+    return importlib.import_module(f"{t.__name__}.distributed.tensor")
+
+
 def double(x):
     return x * 2
 
@@ -77,7 +88,9 @@ def test_agrees(case, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
     def evaluate(t):
-        return eval(case, {"t": t, "b": t.tensor([True, False]), "f": double, "done": done})
+        return eval(
+            case, {"t": t, "b": t.tensor([True, False]), "f": double, "done": done, "T": placements}
+        )
 
     agree(evaluate)
 
@@ -234,8 +247,33 @@ def test_library_operators():
     agree(lambda t: library_operator(t, "lampas_library"))
 
 
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "complex32", "uint4", "qint8"])
+def test_element_types_that_exist_by_name(torch, name):
+    ours, theirs = getattr(lampas, name), getattr(torch, name)
+    assert str(ours) == str(theirs) and ours.itemsize == theirs.itemsize
+    for question in ("is_floating_point", "is_complex"):
+        assert getattr(ours, question) == getattr(theirs, question), question
+    assert ours != lampas.float32 and ours == ours and lampas.ones(1).dtype != ours
+    with pytest.raises(TypeError, match=f"torch.{name}, which is not available in Lampas"):
+        lampas.ones(2).to(ours)
+    with pytest.raises(TypeError, match=f"torch.{name}, which is not available in Lampas"):
+        lampas.zeros(2, dtype=ours)
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu", "complex32"])
+def test_limits_of_types_by_name(name):
+    agree(lambda t: t.finfo(getattr(t, name)))
+
+
+def test_values_as_text_alone():
+    agree(lambda t: t._tensor_str._add_suffixes("tensor([1.]", ["a=1", "b=2"], 7, True))
+    agree(lambda t: t._tensor_str._add_suffixes("tensor([1.]", ["a=1", "b=2"], 7, False))
+    agree(lambda t: t._tensor_str._tensor_str(t.tensor([[1.5, -2], [3, 4]]), indent=0))
+
+
 def test_unknown_operators_are_missing():
-    assert not hasattr(lampas.ops.aten, "no_such_operator")
+    with pytest.raises(NotImplementedError, match="torch.ops.aten.no_such_operator is not"):
+        lampas.ops.aten.no_such_operator.default(lampas.ones(1))
     assert not hasattr(lampas.ops.no_such_space, "no_such_operator")
     with pytest.raises(NotImplementedError, match="load_library"):
         lampas.ops.load_library("x.so")

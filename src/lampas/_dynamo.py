@@ -88,7 +88,14 @@ config = _Switches(
     skip_fwd_side_effects_in_bwd_under_checkpoint=False, force_parameter_static_shapes=True,
     allow_unspec_int_on_nn_module=False,
 )  # fmt: skip
+
+
+class TransformGetItemToIndex(contextlib.nullcontext):
+    """Context for traces in which `x[tensor]` is an index operator; here it is one anyway."""
+
+
 _MODULES = {
+    "_trace_wrapped_higher_order_op": {"TransformGetItemToIndex": TransformGetItemToIndex},
     "eval_frame": {"OptimizedModule": globals()["OptimizedModule"], "disable": disable},
     "utils": {
         "is_compile_supported": unavailable.answering(

@@ -1,7 +1,7 @@
 """`torch.overrides`: types that take over functions by `__torch_function__`.
 
-The functions of `torch.nn.functional` written in Python ask for it; operators of the core do not yet,
-so a mode that sees every call (`TorchFunctionMode`) is not available.
+A program's own functions can ask for it with the tools here. Lampas's operators do not call it yet, so
+a mode that sees every call (`TorchFunctionMode`) is not available.
 """
 
 import functools
@@ -22,7 +22,7 @@ __all__ = [
     "is_tensor_method_or_property", "resolve_name", "wrap_torch_function",
 ]  # fmt: skip
 
-_HINT = "operators of the core do not call __torch_function__"
+_HINT = "operators do not call __torch_function__"
 globals().update(
     unavailable.names(
         "torch.overrides", types="TorchFunctionMode BaseTorchFunctionMode", hint=_HINT
@@ -59,17 +59,13 @@ def get_default_nowrap_functions():
 
 
 def get_ignored_functions():
-    """Functions that no type can take over: all but those of `get_overridable_functions`."""
-    return {value for value in vars(lampas).values() if callable(value)} - set(
-        get_overridable_functions().get(lampas.nn.functional, ())
-    )
+    """Functions that no type can take over: all of `torch`, see `get_overridable_functions`."""
+    return {value for value in vars(lampas).values() if callable(value)}
 
 
 def get_overridable_functions():
-    """Functions that ask for `__torch_function__`, by the namespace that has them."""
-    space = lampas.nn.functional
-    public = [getattr(space, name) for name in dir(space) if not name.startswith("_")]
-    return {space: [value for value in public if callable(value) and not isinstance(value, type)]}
+    """Functions that ask for `__torch_function__`, by namespace: none of Lampas's own does yet."""
+    return {}
 
 
 def is_tensor_method_or_property(func):

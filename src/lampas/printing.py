@@ -1,8 +1,6 @@
 """How tensors look as text. The rules are PyTorch's: four digits, one width for all numbers of a tensor,
 scientific notation when magnitudes differ too much, the middle of large tensors left out."""
 
-import contextlib
-
 from lampas import _core
 
 Tensor = _core.Tensor
@@ -53,17 +51,6 @@ def get_printoptions():
     """The options of set_printoptions as a dict."""
     names = ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")
     return {name: getattr(_options, name) for name in names}
-
-
-@contextlib.contextmanager
-def printoptions(**changes):
-    """Context: other options of set_printoptions, which are set back at its end."""
-    kept = get_printoptions()
-    set_printoptions(**changes)
-    try:
-        yield
-    finally:
-        set_printoptions(**kept)
 
 
 def _finite(value):

@@ -5,22 +5,22 @@ Order by PEP 440: release numbers, then pre-releases below and post-releases and
 
 import operator
 import os
-import re
 
-_FORM = re.compile(
+_FORM = (
     r"\s*v?(?P<release>\d+(?:\.\d+)*)"
     r"(?:[-_.]?(?P<pre>a|alpha|b|beta|c|rc|pre|preview)[-_.]?(?P<pre_n>\d*))?"
     r"(?:[-_.]?post[-_.]?(?P<post>\d*))?"
     r"(?:[-_.]?dev[-_.]?(?P<dev>\d*))?"
-    r"(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*",
-    re.IGNORECASE,
+    r"(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*"
 )
 _RANK = {"a": 0, "alpha": 0, "b": 1, "beta": 1}
 
 
 def _key(text):
     """What orders versions; ValueError for a text that is none."""
-    found = _FORM.fullmatch(text)
+    import re  # not at the top: versions are rarely compared, and `import lampas` is to be light
+
+    found = re.fullmatch(_FORM, text, re.IGNORECASE)
     if found is None:
         raise ValueError(f"Invalid version: {text!r}")
     release = [int(part) for part in found["release"].split(".")]

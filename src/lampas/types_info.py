@@ -8,6 +8,14 @@ _FLOATS = {  # name: (bits, exponent bits, stored fraction bits)
     "float32": (32, 8, 23),
     "float64": (64, 11, 52),
 }
+# Types of one byte: (eps, max, min, smallest normal). The eps of e5m2fnuz is what PyTorch says.
+_FLOATS8 = {
+    "float8_e4m3fn": (0.125, 448.0, -448.0, 2.0**-6),
+    "float8_e5m2": (0.25, 57344.0, -57344.0, 2.0**-14),
+    "float8_e4m3fnuz": (0.125, 240.0, -240.0, 2.0**-7),
+    "float8_e5m2fnuz": (0.125, 57344.0, -57344.0, 2.0**-15),
+    "float8_e8m0fnu": (1.0, 2.0**127, 2.0**-127, 2.0**-127),
+}
 
 
 class finfo:
@@ -16,14 +24,19 @@ class finfo:
     def __init__(self, type=None):
         dtype = _core.get_default_dtype() if type is None else type
         name = str(dtype).rpartition(".")[2]
-        name = {"complex64": "float32", "complex128": "float64"}.get(name, name)
+        real = {"complex64": "float32", "complex128": "float64", "complex32": "float16"}
+        name = self.dtype = real.get(name, name)
+        if name in _FLOATS8:
+            self.bits, self.resolution = 8, 1.0
+            self.eps, self.max, self.min, self.tiny = _FLOATS8[name]
+            self.smallest_normal = self.tiny
+            return
         if name not in _FLOATS:
             # PyTorch names its own function here, not the type.
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
             )
         self.bits, exponent, fraction = _FLOATS[name]
-        self.dtype = name
         bias = 2 ** (exponent - 1) - 1
         self.eps = 2.0**-fraction
         self.max = (2.0 - self.eps) * 2.0**bias

@@ -4,9 +4,7 @@ What is used for real raises NotImplementedError naming itself; questions get a 
 names themselves stand in the namespaces that have them.
 """
 
-import importlib.machinery
 import sys
-import types
 
 
 def function(name, hint=""):
@@ -63,7 +61,9 @@ def names(module, functions="", types="", hint=""):
 
 def module(name, members=(), doc=""):
     """Makes a module `name` (`lampas.x.y`) that has no file, with these members."""
-    made = types.ModuleType(name, doc or None)
+    import importlib.machinery
+
+    made = type(sys)(name, doc or None)
     made.__path__ = []  # so that it may have submodules
     made.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=True)
     made.__dict__.update(members)

@@ -1,28 +1,27 @@
 """The parts of `torch.distributed` that make sense for several processes only, as names.
 
 They can be imported, asked about with `isinstance` and used in annotations. Here also stand the few
-that have a meaning for one process: enumerations, `record`, `nn.functional`.
+that have a meaning for one process: enumerations, placements, `record`, `nn.functional`.
 """
 
 import enum
 import functools
 
 from lampas import unavailable
-from lampas.distributed import collectives, world
+from lampas.distributed import collectives, placements, world
 
 SEVERAL = "Lampas runs one process"
 
 # module below torch.distributed: functions | classes
 _MODULES = """
 device_mesh: init_device_mesh | DeviceMesh
-tensor: distribute_tensor distribute_module zeros ones empty full rand randn | DTensor Placement
-tensor.parallel: parallelize_module loss_parallel | ColwiseParallel RowwiseParallel SequenceParallel
-tensor.parallel: | ParallelStyle PrepareModuleInput PrepareModuleOutput PrepareModuleInputOutput
-tensor.placement_types: | Shard Replicate Partial Placement _StridedShard
+tensor: distribute_tensor distribute_module zeros ones empty full rand randn | DTensor
+tensor.parallel: parallelize_module loss_parallel |
+tensor.placement_types: | _StridedShard
 tensor.experimental: context_parallel implicit_replication local_map |
 tensor.experimental._attention: set_rotate_method context_parallel |
 tensor._utils: compute_local_shape_and_global_offset |
-_tensor: distribute_tensor distribute_module | DTensor DeviceMesh Shard Replicate Partial
+_tensor: distribute_tensor distribute_module | DTensor DeviceMesh
 _tensor.experimental: implicit_replication |
 fsdp: fully_shard register_fsdp_forward_method | FullyShardedDataParallel MixedPrecision CPUOffload
 fsdp: | MixedPrecisionPolicy OffloadPolicy CPUOffloadPolicy FSDPModule StateDictConfig
@@ -61,7 +60,7 @@ algorithms.join: | Join Joinable JoinHook
 optim: | ZeroRedundancyOptimizer DistributedOptimizer PostLocalSGDOptimizer
 pipelining: pipeline pipe_split | ScheduleGPipe Schedule1F1B PipelineStage SplitPoint
 rpc: init_rpc rpc_sync rpc_async remote shutdown get_worker_info | TensorPipeRpcBackendOptions RRef
-rpc.api: _all_gather _require_initialized |
+rpc.api: _all_gather |
 run: main run get_args_parser |
 launcher.api: launch_agent | LaunchConfig elastic_launch
 """
@@ -94,6 +93,11 @@ class CheckpointImpl(enum.Enum):
 def record(fn=None, error_handler=None):
     """Decorator of a program's entry: the function itself, since no agent waits for its errors."""
     return fn if fn is not None else lambda function: function
+
+
+def _for_rpc(function):
+    """Decorator of functions that need remote calls: calling them raises NotImplementedError."""
+    return unavailable.function(f"{function.__module__}.{function.__qualname__}", SEVERAL)
 
 
 def _functional():
@@ -130,8 +134,11 @@ def make_modules():
         for kind in (ShardingStrategy, BackwardPrefetch, StateDictType):
             found[path][kind.__name__] = kind
     found["algorithms._checkpoint.checkpoint_wrapper"]["CheckpointImpl"] = CheckpointImpl
-    for name in ("Shard", "Replicate", "Partial"):  # the same classes under both names
-        found["tensor"][name] = found["tensor.placement_types"][name]
+    for kind in (placements.Placement, placements.Shard, placements.Replicate, placements.Partial):
+        for path in ("tensor", "tensor.placement_types", "_tensor"):
+            found[path][kind.__name__] = kind
+    found["tensor.parallel"].update(placements.STYLES, ParallelStyle=placements.ParallelStyle)
+    found["rpc.api"]["_require_initialized"] = _for_rpc
     dtensor = found["tensor"]["DTensor"]
     dtensor.from_local = unavailable.function(
         "torch.distributed.tensor.DTensor.from_local", SEVERAL

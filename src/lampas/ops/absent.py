@@ -64,3 +64,45 @@ _core.Tensor.xpu = _no_such_device("xpu")
 _core.Tensor.record_stream = unavailable.function(
     "torch.Tensor.record_stream", "there are no streams to record on"
 )
+
+
+class _AbsentType:
+    """An element type that exists by name only: no tensor has it, and none can be made of it.
+
+    Each has a class of its own, so that the TypeError of a call with it names it.
+    """
+
+    def __init__(self, name, itemsize, is_floating_point=False, is_complex=False, is_signed=True):
+        self._name = name
+        self.itemsize = itemsize
+        self.is_floating_point = is_floating_point
+        self.is_complex = is_complex
+        self.is_signed = is_signed
+
+    def __repr__(self):
+        return f"torch.{self._name}"
+
+    def __reduce__(self):
+        return _absent_type, (self._name,)
+
+
+def _absent_type(name):
+    return FUNCTIONS[name]
+
+
+def _add_types(names, itemsize, **properties):
+    for name in names.split():
+        label = f"torch.{name}, which is not available in Lampas"
+        FUNCTIONS[name] = type(label, (_AbsentType,), {})(name, itemsize, **properties)
+
+
+_add_types(
+    "float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2",
+    1,
+    is_floating_point=True,
+)
+_add_types("complex32", 4, is_complex=True)
+FUNCTIONS["chalf"] = FUNCTIONS["complex32"]
+_add_types("uint1 uint2 uint3 uint4 uint5 uint6 uint7 quint8 quint4x2 quint2x4", 1, is_signed=False)
+_add_types("int1 int2 int3 int4 int5 int6 int7 qint8", 1)
+_add_types("qint32", 4)

@@ -4,6 +4,7 @@ An overload such as `aten.mul.Tensor` is the function itself: arguments decide, 
 """
 
 import lampas
+from lampas import unavailable
 
 
 class Operator:
@@ -46,6 +47,8 @@ class Namespace:
         found = _aten(name) if self._space == "aten" else _custom(self._space, name)
         if found is None:
             raise AttributeError(f"'_OpNamespace' '{self._space}' object has no attribute '{name}'")
+        if self._space == "aten":  # one object a name, so that tables by operator find it again
+            self.__dict__[name] = found
         return found
 
 
@@ -55,10 +58,37 @@ def _custom(space, name):
     return library._operators.get(f"{space}::{name}")
 
 
+# Operators that only PyTorch's dispatcher knows by these names.
+_INTERNAL = {
+    "_to_copy": lambda x, **options: x.to(**options, copy=True),
+    "_unsafe_view": lambda x, size: x.reshape(size),
+    "_reshape_alias": lambda x, size, stride: x.as_strided(size, stride),
+    "_local_scalar_dense": lambda x: x.item(),
+    "_is_all_true": lambda x: x.all(),
+    "_is_any_true": lambda x: x.any(),
+    "_assert_scalar": lambda value, message: lampas._check(bool(value), lambda: message),
+    "alias": lambda x: x.view_as(x),
+    "lift_fresh": lambda x: x,
+    "sym_size": lambda x, dim=None: x.size() if dim is None else x.size(dim),
+    "sym_stride": lambda x, dim=None: x.stride() if dim is None else x.stride(dim),
+    "sym_numel": lambda x: x.numel(),
+    "sym_storage_offset": lambda x: x.storage_offset(),
+    "sym_constrain_range_for_size": lambda size, *, min=None, max=None: None,
+    "slice": lambda x, dim=0, start=None, end=None, step=1: x[
+        (slice(None),) * (dim % x.dim()) + (slice(start, end, step),)
+    ],
+}
+
+
 def _aten(name):
+    if name in _INTERNAL:
+        return Operator("aten", name, _INTERNAL[name])
     for place in (lampas, lampas.nn.functional, lampas._core):
         function = getattr(place, name, None)
         if callable(function) and not isinstance(function, type):
             return Operator("aten", name, function)
     method = getattr(lampas.Tensor, name, None)
-    return Operator("aten", name, method) if callable(method) else None
+    if not callable(method):
+        # PyTorch has more of them than can be listed; packages name many without ever calling them.
+        method = unavailable.function(f"torch.ops.aten.{name}")
+    return Operator("aten", name, method)

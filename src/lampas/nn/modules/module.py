@@ -19,8 +19,10 @@ from lampas.nn.modules._hooks import (  # noqa: F401 (public names of this modul
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from lampas.nn.modules._state import State, _IncompatibleKeys  # noqa: F401
+from lampas.nn.modules._state import EXTRA_STATE, State, _IncompatibleKeys  # noqa: F401
 from lampas.nn.parameter import Buffer, Parameter
+
+_EXTRA_STATE_KEY_SUFFIX = EXTRA_STATE  # as PyTorch calls it
 
 try:
     from lampas._core import ModuleBase  # finds parameters and submodules without Python
