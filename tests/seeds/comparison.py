@@ -6,16 +6,15 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
+
+from printed import difference_of_texts, without_numbers
 
 from seeds import plan, snippets
 
 TESTS = Path(__file__).resolve().parent.parent
 LIBRARIES = ("lampas", "torch")
 
-_ADDRESS = re.compile(r"0x[0-9a-f]+")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\binf\b|\bnan\b)")
 # Values after a block are compared by their sum; this is far below one element's share.
 _STATE = 1e-5
 
@@ -79,7 +78,10 @@ def difference(step, mine, reference):
         return f"PyTorch ends with {reference['error'] or 'no error'}:\n{reference['printed']}"
     if step.differs:
         return _unlike_the_known(step, mine["printed"], reference["printed"])
-    problem = _difference_of_texts(step, mine["printed"], reference["printed"])
+    texts = mine["printed"], reference["printed"]
+    if step.uninitialised:
+        texts = map(without_numbers, texts)
+    problem = difference_of_texts(*texts, step.rounding)
     return problem or _difference_of_states(step, mine["state"], reference["state"])
 
 
@@ -90,30 +92,6 @@ def _unlike_the_known(step, mine, reference):
     if re.search(step.differs, reference, re.M):
         return f"PyTorch prints the pattern {step.differs} too:\n{reference}"
     return ""
-
-
-def _difference_of_texts(step, mine, reference):
-    mine, reference = _ADDRESS.sub("0x", mine), _ADDRESS.sub("0x", reference)
-    if step.uninitialised:
-        mine, reference = ("".join(_NUMBER.sub("#", text).split()) for text in (mine, reference))
-    for line, (a, b) in enumerate(zip_longest(mine.splitlines(), reference.splitlines()), 1):
-        if a != b and not (step.rounding and a and b and _near(a, b, step.rounding)):
-            return f"line {line} printed:\n{a}\nPyTorch:\n{b}"
-    return ""
-
-
-def _near(mine, reference, rounding):
-    """Equal words, and numbers equal but for rounding and one unit of their last digit."""
-    if _NUMBER.sub("#", mine).split() != _NUMBER.sub("#", reference).split():
-        return False
-    for a, b in zip(_NUMBER.findall(mine), _NUMBER.findall(reference)):
-        unit = 10.0 ** -len(b.partition("e")[0].partition(".")[2])
-        unit *= 10.0 ** int(b.partition("e")[2] or 0)
-        # Integers are counts and labels.
-        allowed = 1.01 * unit + rounding * abs(float(b)) if "." in b else 0.0
-        if a != b and not abs(float(a) - float(b)) <= allowed:
-            return False
-    return True
 
 
 def _difference_of_states(step, mine, reference):

@@ -6,9 +6,6 @@ Repairs made here follow rules; repairs of single blocks, which need judgement, 
 import ast
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-
-DOCUMENTS = Path(__file__).parent / "documents"
 
 _FENCE = re.compile(r"^(\s*)(?:- )?```\s*(\w*)\s*$")
 _INLINE = re.compile(r"`([^`]+)`")

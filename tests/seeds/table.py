@@ -7,13 +7,13 @@ from seeds import plan
 _HEADER = """# The seeds
 
 Five documents made someone want this library: tutorials and learning notes about PyTorch, in
-English and Chinese. Every block of their code is run with PyTorch 2.13 and with Lampas, in the order
-of the document, from the same seed. What the blocks print must be equal, random numbers included;
-memory addresses aside. The tensors and modules that a block leaves are compared as well.
+English and Chinese. Every block of their code is run with PyTorch 2.13 and with Lampas, in the
+order of the document, from the same seed. What the blocks print must be equal, random numbers
+included; memory addresses aside. The tensors and modules that a block leaves are compared as well.
 
 Written by `tools/seeds.py table`. The code is in `tests/seeds/documents`, what blocks need before
-they can run in `tests/seeds/plan.py`, the test is `tests/test_seeds.py`. Blocks are numbered as they
-come; *line* is the line of the document.
+they can run in `tests/seeds/plan.py`, the test is `tests/test_seeds.py`. Blocks are numbered as
+they come; *line* is the line of the document.
 
 {counts}
 """
