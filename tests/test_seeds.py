@@ -27,7 +27,9 @@ def test_page_is_up_to_date(root, verdicts):
     assert page == table.page(list(verdicts.values())), "run tools/seeds.py table"
 
 
-def test_plan_names_existing_blocks():
+def test_plan_names_what_exists(root):
+    for name in plan.PROGRAMS.values():
+        assert (root / "examples" / f"{name}.py").is_file()
     known = {block.id for block in BLOCKS}
     assert len(known) == len(BLOCKS) == 161
     assert {*plan.STEPS, *plan.EDITS, *plan.NO_PROGRAM} <= known

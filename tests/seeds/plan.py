@@ -14,6 +14,20 @@ TITLES = {
     5: "PyTorch Learning Notes",
 }
 
+# What the documents name or do, and the program of ours that does it.
+PROGRAMS = {
+    "3, Pytorch_Basic: gradients, data sets, saving and loading": "autograd_basics",
+    "3, Pytorch_linearRegression: a whole training on one line": "linear_regression",
+    "3, pytorch_cuda: devices": "cuda_basics",
+    "3, LeNet": "digits",
+    "5, two layers: NumPy, tensors, autograd, own Function, nn, optim, own Module, dynamic depth": (
+        "two_layer_net"
+    ),
+    "5, saving and loading": "saving_and_loading",
+    "5, bag of words": "bag_of_words",
+    "5, embeddings of a knowledge graph": "knowledge_graph",
+}
+
 # Documents whose characters were decoded as Windows-1252 somewhere; lost bytes become U+FFFD.
 GARBLED = {3}
 

@@ -17,6 +17,14 @@ they come; *line* is the line of the document.
 
 {counts}
 """
+_PROGRAMS = """## Programs
+
+Some systems the documents only name, others they build up over several pages. These programs of our
+own do the same; each runs with both libraries, and `tests/test_examples.py` compares.
+
+| document, system | program |
+|---|---|
+"""
 _COLUMNS = "| block | line | first line | repaired | result |\n|---|--:|---|---|---|\n"
 
 
@@ -26,6 +34,8 @@ def page(verdicts):
     for number, group in groupby(verdicts, lambda verdict: int(verdict.block.id.split(".")[0])):
         parts.append(f"## {number}. {plan.TITLES[number]}\n\n{_COLUMNS}")
         parts[-1] += "".join(map(_row, group))
+    lines = (f"| {what} | `examples/{name}.py` |" for what, name in plan.PROGRAMS.items())
+    parts.append(_PROGRAMS + "\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
