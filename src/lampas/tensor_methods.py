@@ -21,9 +21,7 @@ def __format__(self, spec):
     if self.dim() == 0 and not self.is_meta and self.__class__ is Tensor:
         return self.item().__format__(spec)
     if spec:
-        raise TypeError(
-            f"unsupported format string passed to {self.__class__.__name__}.__format__"
-        )
+        raise TypeError(f"unsupported format string passed to {self.__class__.__name__}.__format__")
     return str(self)
 
 
