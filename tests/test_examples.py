@@ -1,10 +1,10 @@
 """The programs in `examples/` print the same with both libraries, and what they are to show."""
 
-import os
 import subprocess
 import sys
 
 import pytest
+from interpreters import environment
 from printed import difference_of_texts
 
 # Program, its options, the largest relative difference between printed numbers, what it must say.
@@ -23,8 +23,7 @@ def start(root, folder, program, *options):
     return subprocess.Popen(
         [sys.executable, str(root / "examples" / f"{program}.py"), *options],
         cwd=folder,
-        # The same output on machines with and without a GPU.
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(root / "src")},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,13 +1,13 @@
 """Runs the documents' blocks with both libraries and says, block by block, whether they agree."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from interpreters import environment
 from printed import difference_of_texts, without_numbers
 
 from seeds import plan, snippets
@@ -40,12 +40,11 @@ def run_both(folder):
     for library in LIBRARIES:
         (folder / library).mkdir()
         command = [sys.executable, "-m", "seeds.running", library, str(folder / library)]
-        path = os.pathsep.join([str(TESTS), str(TESTS.parent / "src")])
         processes.append(
             subprocess.Popen(
                 [*command, str(folder / f"{library}.json")],
                 cwd=TESTS.parent,
-                env={**os.environ, "PYTHONPATH": path},
+                env=environment(TESTS),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -132,8 +132,6 @@ def run_all(library):
 def main(library, folder, result):
     from seeds import data_files
 
-    # The documents' programs also run where there is no GPU; so does this comparison, everywhere.
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
     result = Path(result).resolve()
     os.chdir(folder)
     data_files.make(Path("."))
