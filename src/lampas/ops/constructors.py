@@ -86,13 +86,7 @@ def _sizes(args):
                 f"new(): argument 'size' failed to unpack the object at pos {position} with error "
                 f'"type must be tuple of ints,but got {_name(value)}"'
             )
-    sizes = [operator.index(value) for value in args]
-    negative = [size for size in sizes if size < 0]
-    if negative:
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {negative[0]}: {sizes}"
-        )
-    return sizes
+    return [operator.index(value) for value in args]
 
 
 def _of_one(value, dtype, device, any_dtype):
