@@ -135,7 +135,7 @@ XXX_dataset = Digits()
 """
 _SHOW_BATCHES = """
 for images, labels in dataloader:
-    print(images.shape, images.sum().item(), labels)
+    print(images.shape, images.mul(255).round().long().sum().item(), labels)
 """
 _CHECKPOINT = """
 def TheOptimizerClass(*args, **kwargs):
