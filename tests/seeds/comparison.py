@@ -63,12 +63,22 @@ def judged(ours, theirs):
         for block in snippets.stored(number):
             step = plan.STEPS.get(block.id, plan.Step())
             if block.id in plan.NO_PROGRAM:
-                verdicts.append(Verdict(block, step, "", "", ""))
+                problem = _difference_from_the_document(block, ours)
+                verdicts.append(Verdict(block, step, "", "", problem))
                 continue
             mine, reference = ours[block.id], theirs[block.id]
             problem = difference(step, mine, reference)
             verdicts.append(Verdict(block, step, mine["printed"], mine["error"], problem))
     return verdicts
+
+
+def _difference_from_the_document(block, ours):
+    """For a block that shows output: how ours differs from it, line breaks aside."""
+    if block.id not in plan.SHOWN:
+        return ""
+    mine = ours[plan.SHOWN[block.id]]["printed"]
+    same = "".join(mine.split()) == "".join(block.code.split())
+    return "" if same else f"printed:\n{mine}\nthe document shows:\n{block.code}"
 
 
 def difference(step, mine, reference):

@@ -27,17 +27,17 @@ class Block:
     repairs: list = field(default_factory=list)
 
 
-def blocks_of(text, document, inline_lines, edits):
+def blocks_of(text, document, inline_lines=(), edits=(), shown=()):
     """All blocks of a document, repaired.
 
     `inline_lines` are the lines whose inline code is code to type, not a mention; `edits` maps an
-    id to [(old, new, what was wrong)].
+    id to [(old, new, what was wrong)]; `shown` are ids of blocks that are output, kept as it is.
     """
     blocks = []
     for line, indent, inline, lines in _found(text, inline_lines):
         block = Block(f"{document}.{len(blocks) + 1}", line, inline, "")
-        _repair(block, lines, indent)
-        for old, new, reason in edits.get(block.id, ()):
+        _repair(block, lines, indent, block.id not in shown)
+        for old, new, reason in dict(edits).get(block.id, ()):
             if block.code.count(old) != 1:
                 raise ValueError(f"block {block.id} does not hold {old!r} once\n{block.code}")
             block.code = block.code.replace(old, new)
@@ -76,13 +76,13 @@ def _does(code):
     return statements or bool(calls) and not named_only
 
 
-def _repair(block, lines, indent):
+def _repair(block, lines, indent, is_code):
     lines = [re.sub(rf"^ {{0,{indent}}}", "", line).rstrip() for line in lines]
     for rule, reason in (
         (_without_prompts, "IPython prompts and results removed"),
         (_without_output, "pasted output removed"),
     ):
-        repaired = rule(lines)
+        repaired = rule(lines) if is_code else lines
         if repaired != lines:
             block.repairs.append(reason)
         lines = repaired

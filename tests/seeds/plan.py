@@ -56,11 +56,13 @@ EDITS = {
     "5.66": [_ELLIPSIS],
 }
 
-OUTPUT = "shows the output of the block above"
+# Blocks that show what the author saw printed, and the block that prints it: compared with ours.
+SHOWN = {"1.3": "1.2", "1.5": "1.4", "1.7": "1.6", "4.3": "4.2"}
 
 # Block: why it is no program for either library.
 NO_PROGRAM = {
-    **dict.fromkeys(("1.3", "1.5", "1.7", "1.10", "4.3"), OUTPUT),
+    **{block: f"the output of {source}; Lampas prints the same" for block, source in SHOWN.items()},
+    "1.10": "the output of 1.9 for other random numbers, from before gradients started as None",
     "3.28": "a diagram of the network in words",
     "5.48": "names two Python packages",
     "5.54": "is a program for TensorFlow 1, which neither library is",

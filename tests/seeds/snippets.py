@@ -28,7 +28,7 @@ def extracted(number, path):
     text = path.read_text(encoding="utf-8")
     if number in plan.GARBLED:
         text = _regained(text)
-    return blocks_of(text, number, plan.INLINE.get(number, ()), plan.EDITS)
+    return blocks_of(text, number, plan.INLINE.get(number, ()), plan.EDITS, plan.SHOWN)
 
 
 def _regained(text):

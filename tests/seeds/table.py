@@ -50,10 +50,10 @@ _EQUAL = "equal"
 
 def _result(verdict):
     step = verdict.step
-    if not verdict.ran:
-        return f"not run: {plan.NO_PROGRAM[verdict.block.id]}"
     if verdict.problem:
         return "**differs**"
+    if not verdict.ran:
+        return f"not run: {plan.NO_PROGRAM[verdict.block.id]}"
     if step.differs:
         return f"differs knowingly: {step.why}"
     if step.raises:
