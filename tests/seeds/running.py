@@ -26,9 +26,9 @@ def bind(library):
     from seeds import opencv, reference_vision
 
     if library == "lampas":
-        from seeds.aliasing import as_torch
+        import lampas
 
-        as_torch()
+        lampas.as_torch(children=False)
     else:
         reference_vision.install()
     opencv.install()

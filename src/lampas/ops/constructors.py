@@ -24,8 +24,8 @@ def construct(args, kwargs, dtype, device="cpu", any_dtype=False):
     """A tensor of `dtype`: nothing gives an empty one, whole numbers or a Size are its shape.
 
     Other single arguments are data; a tensor comes back as an alias of itself, and must have the
-    dtype unless `any_dtype`. Also by keyword: `data`, `other`, `size`, `storage`; and `device`, which
-    has to be of the type's own kind. TypeError for other arguments.
+    dtype unless `any_dtype`. Also by keyword: `data`, `other`, `size`, `storage`; and `device`,
+    which has to be of the type's own kind. TypeError for other arguments.
     """
     kwargs = dict(kwargs)
     _check_device(kwargs.pop("device", None), device)
