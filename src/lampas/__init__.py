@@ -40,7 +40,7 @@ for _name in _core.__dict__:
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
     "elementwise", "gradient", "storage", "defaults", "spectral", "linalg", "matrices",
-    "contraction", "foreach", "checks", "lowrank", "absent",
+    "contraction", "constructors", "foreach", "checks", "lowrank", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")

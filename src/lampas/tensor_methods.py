@@ -20,7 +20,9 @@ def __repr__(self, *, tensor_contents=None):
 def __format__(self, spec):
     if self.dim() == 0 and not self.is_meta and self.__class__ is Tensor:
         return self.item().__format__(spec)
-    return object.__format__(self, spec)
+    if spec:
+        raise TypeError(f"unsupported format string passed to {self.__class__.__name__}.__format__")
+    return str(self)
 
 
 @method

@@ -30,11 +30,10 @@ def _roots(tensors):
 
 
 def _gradients(tensors, grads):
-    grads = _tuple(grads)
-    if not grads:
+    """One gradient, or None, for each tensor; surplus ones do not count, as in PyTorch."""
+    if grads is None:
         return (None,) * len(tensors)
-    if len(grads) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
+    grads = (grads,) if isinstance(grads, Tensor) else tuple(grads)
     for tensor, grad in zip(tensors, grads):
         if grad is None:
             continue
@@ -47,7 +46,9 @@ def _gradients(tensors, grads):
                 "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in "
                 f"dtype: grad_output[0] has a dtype of {grad.dtype} and output[0] has a dtype of {tensor.dtype}."
             )
-    return grads
+    if len(grads) < len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
+    return grads[: len(tensors)]
 
 
 def backward(
@@ -98,7 +99,10 @@ def grad(
     materialize_grads: such an input gives zeros.
     is_grads_batched: `grad_outputs` has a leading dimension; one backward pass per entry.
     """
-    outputs, inputs = _roots(_tuple(outputs)), _tuple(inputs)
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    outputs = _roots(_tuple(outputs))
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."

@@ -1,6 +1,7 @@
 """autograd.Function: operators whose backward the user writes in Python."""
 
 import functools
+import warnings
 
 from lampas import _core
 from lampas.autograd.grad_mode import no_grad
@@ -48,10 +49,12 @@ class Function:
     generate_vmap_rule = False
 
     def __init__(self, *args, **kwargs):
-        raise RuntimeError(
+        warnings.warn(
             f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
             "should invoke them on the class itself. Instantiating an autograd function will raise an error in "
-            "a future version of PyTorch."
+            "a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
         )
 
     def __call__(self, *args, **kwargs):

@@ -1,7 +1,7 @@
 """Making tensors from data, and questions about types. Factories by shape (zeros, arange ...) are primitives."""
 
 from lampas import _core
-from lampas.ops.register import FUNCTIONS, composite
+from lampas.ops.register import composite
 
 Tensor = _core.Tensor
 _default_devices = []  # innermost `with torch.device(...)` last
@@ -151,43 +151,3 @@ def is_nonzero(input):
 def is_same_size(input, other):
     """Whether both have one shape."""
     return input.shape == other.shape
-
-
-def _typed(name, dtype):
-    """torch.FloatTensor and friends: constructors that fix the element type."""
-
-    class Meta(type):
-        def __instancecheck__(cls, other):
-            return isinstance(other, Tensor) and other.dtype is dtype
-
-    def make(cls, *args, device=None):
-        import lampas
-
-        if not args:
-            return lampas.empty(0, dtype=dtype)
-        if len(args) == 1 and isinstance(args[0], Tensor):
-            if args[0].dtype is not dtype:
-                raise TypeError(f"expected {dtype} (got {args[0].dtype})")
-            return args[0].detach()
-        if len(args) == 1 and not isinstance(args[0], (int, _core.Size)):
-            return _core._make_tensor(args[0], dtype)
-        size = args[0] if len(args) == 1 and isinstance(args[0], _core.Size) else args
-        return lampas.empty(size, dtype=dtype)
-
-    return Meta(name, (), {"__new__": make, "dtype": dtype, "__module__": "torch"})
-
-
-for _label, _dtype in (
-    ("Float", "float32"),
-    ("Double", "float64"),
-    ("Half", "float16"),
-    ("BFloat16", "bfloat16"),
-    ("Byte", "uint8"),
-    ("Char", "int8"),
-    ("Short", "int16"),
-    ("Int", "int32"),
-    ("Long", "int64"),
-    ("Bool", "bool"),
-):
-    _made = _typed(f"{_label}Tensor", getattr(_core, _dtype))
-    FUNCTIONS[_made.__name__] = _made

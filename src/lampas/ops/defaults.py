@@ -1,12 +1,15 @@
 """Settings of the whole process: default type and device, determinism, precision of matrix products."""
 
+import importlib
+import warnings
+
 from lampas import _core
 from lampas.ops import creation
 from lampas.ops.register import FUNCTIONS, composite
 
 _state = {
     "deterministic": False, "warn_only": False, "fill": True, "precision": "highest", "warn_always": False,
-    "interop": 1, "device": None, "autocast": 0,
+    "interop": 1, "device": None, "autocast": 0, "warned_of_tensor_type": False,
 }  # fmt: skip
 
 
@@ -24,17 +27,26 @@ def set_default_dtype(d):
 
 @composite
 def set_default_tensor_type(t):
-    """Sets the default type by the name of a tensor type: "torch.DoubleTensor"."""
-    name = (t if isinstance(t, str) else t.__name__).rpartition(".")[2]
-    names = {
-        "FloatTensor": "float32",
-        "DoubleTensor": "float64",
-        "HalfTensor": "float16",
-        "BFloat16Tensor": "bfloat16",
-    }
-    if name not in names:
+    """Sets the default type by a tensor type or its name: "torch.DoubleTensor". Deprecated."""
+    if _state["warn_always"] or not _state["warned_of_tensor_type"]:
+        _state["warned_of_tensor_type"] = True
+        warnings.warn(
+            "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
+            "torch.set_default_dtype() and torch.set_default_device() as alternatives."
+        )
+    if isinstance(t, str):
+        space, _, name = t.rpartition(".")
+        if space == "torch.cuda":
+            raise TypeError(f"type {t} not available. Torch not compiled with CUDA enabled.")
+        module = "lampas" if space == "torch" else space or name
+        t = getattr(importlib.import_module(module), name)
+    if not isinstance(t, type) or not isinstance(getattr(t, "dtype", None), _core.dtype):
+        raise TypeError(
+            "invalid type object: only floating-point types are supported as the default type"
+        )
+    if not t.dtype.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
-    _core.set_default_dtype(getattr(_core, names[name]))
+    _core.set_default_dtype(t.dtype)
 
 
 @composite

@@ -137,16 +137,6 @@ def new_tensor(
 
 
 @composite(public=False, method=True)
-def new(self, *args, **kwargs):
-    """A tensor of this type: of a size given as ints, or of the data of a sequence or tensor."""
-    if not args:
-        return self.new_empty(0)
-    if len(args) == 1 and not isinstance(args[0], (int, _core.Size)):
-        return self.new_tensor(args[0])
-    return self.new_empty(_size(args))
-
-
-@composite(public=False, method=True)
 def is_set_to(self, tensor):
     """Whether both show the same memory in the same way."""
     mine = (self.data_ptr(), self.shape, self.stride(), self.storage_offset())

@@ -1,6 +1,7 @@
 """Batch normalisation (Ioffe and Szegedy, 2015). Instance normalisation is in instancenorm.py."""
 
 import lampas
+from lampas._signing import named_copy
 from lampas.nn import functional as F
 from lampas.nn import init
 from lampas.nn.modules.lazy import LazyModuleMixin
@@ -85,6 +86,8 @@ class _NormBase(Module):
 
 
 class _BatchNorm(_NormBase):
+    __init__ = named_copy(_NormBase.__init__, "_BatchNorm.__init__")
+
     def forward(self, input):
         self._check_input_dim(input)
         momentum = 0.0 if self.momentum is None else self.momentum

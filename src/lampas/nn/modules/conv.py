@@ -4,6 +4,7 @@ import math
 
 import lampas
 from lampas import _core
+from lampas._signing import signed_by_children
 from lampas.nn import functional as F
 from lampas.nn import init
 from lampas.nn.modules.lazy import LazyModuleMixin
@@ -124,6 +125,7 @@ def _check_arguments(in_channels, out_channels, groups, padding, stride, padding
         )
 
 
+@signed_by_children
 class _PlainConv(_ConvNd):
     """Conv1d to Conv3d, which differ in the number of spatial dimensions only."""
 
@@ -175,6 +177,7 @@ class Conv3d(_PlainConv):
     _conv = staticmethod(_core.conv3d)
 
 
+@signed_by_children
 class _ConvTransposeNd(_ConvNd):
     """ConvTranspose1d to 3d: the gradient of the convolution with respect to its input."""
 
@@ -307,6 +310,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
             self.bias = UninitializedParameter(device=device, dtype=dtype)
 
 
+@signed_by_children
 class _LazyPlainConv(_LazyConvXdMixin):
     def __init__(
         self, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
@@ -319,6 +323,7 @@ class _LazyPlainConv(_LazyConvXdMixin):
         self._be_lazy(out_channels, bias, device, dtype)
 
 
+@signed_by_children
 class _LazyConvTranspose(_LazyConvXdMixin):
     def __init__(
         self, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1,

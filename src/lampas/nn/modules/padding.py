@@ -1,5 +1,6 @@
 """Padding layers: constant, reflecting, replicating and circular."""
 
+from lampas._signing import signed_by_children
 from lampas.nn import functional as F
 from lampas.nn.modules.module import Module
 from lampas.nn.modules.utils import _ntuple, _pair, _quadruple
@@ -13,6 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@signed_by_children
 class _Pad(Module):
     """Padding given once or as (left, right, top, bottom, front, back)."""
 
@@ -67,6 +69,7 @@ class CircularPad3d(_CircularPadNd):
     _dims = 3
 
 
+@signed_by_children
 class _ConstantPadNd(Module):
     __constants__ = ["padding", "value"]
     _tuple = None

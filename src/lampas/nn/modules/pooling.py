@@ -1,5 +1,6 @@
 """Pooling layers over 1 to 3 dimensions."""
 
+from lampas._signing import signed_by_children
 from lampas.nn import functional as F
 from lampas.nn.modules.module import Module
 from lampas.nn.modules.utils import _pair, _single, _triple
@@ -60,6 +61,7 @@ class MaxPool3d(_MaxPoolNd):
     _pool = staticmethod(F.max_pool3d)
 
 
+@signed_by_children
 class _MaxUnpoolNd(Module):
     _tuple = None
 
@@ -126,6 +128,7 @@ class AvgPool1d(_AvgPoolNd):
         )  # fmt: skip
 
 
+@signed_by_children
 class _DividingAvgPool(_AvgPoolNd):
     """AvgPool2d and 3d, whose divisor can be given."""
 
@@ -167,6 +170,7 @@ class AvgPool3d(_DividingAvgPool):
             self.__dict__.setdefault(name, default)
 
 
+@signed_by_children
 class _FractionalMaxPoolNd(Module):
     """Windows of one size at random places (Graham, 2014)."""
 

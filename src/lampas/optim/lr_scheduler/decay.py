@@ -8,6 +8,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 
+from lampas._signing import signed_by_children
 from lampas.optim.lr_scheduler.base import (
     LRScheduler,
     _warn_get_lr_called_within_step,
@@ -15,6 +16,7 @@ from lampas.optim.lr_scheduler.base import (
 )
 
 
+@signed_by_children
 class _Lambdas(LRScheduler):
     """A schedule by functions of the epoch, one for all groups or one each."""
 

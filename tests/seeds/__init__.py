@@ -1,0 +1,1 @@
+"""The five documents from which the project came: their code prints what PyTorch prints."""
