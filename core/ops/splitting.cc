@@ -111,6 +111,9 @@ Tensors tensor_split(const Tensor& x, int64_t sections, int64_t dim) {
   check_tensor_split(x);
   CHECK(sections > 0, "number of sections must be larger than 0, got ", sections);
   int64_t d = wrap_dim(dim, x.dim()), size = x.size(d), start = 0;
+  constexpr int64_t kMostEmpty = 1 << 24;
+  CHECK(sections <= size || sections <= kMostEmpty, "tensor_split: ", sections,
+        " sections of a dimension of size ", size);
   Tensors parts;
   for (int64_t i = 0; i < sections; ++i) {
     int64_t length = size / sections + (i < size % sections);

@@ -219,7 +219,7 @@ def in_child(name, function, calls, seed, seconds):
     if pid == 0:
         status = 0
         try:
-            limit = 6 << 30
+            limit = 3 << 30
             if not os.environ.get("LAMPAS_SANITIZE"):
                 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

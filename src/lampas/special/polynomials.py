@@ -10,6 +10,7 @@ from lampas.ops.register import composite
 
 Tensor = lampas.Tensor
 _TRIGONOMETRIC_FROM = 9  # degrees from which Chebyshev polynomials inside (-1, 1) are cosines
+_MOST = 1 << 20  # each degree is a step of the recurrence
 _HERMITE_LIMIT = {_core.float32: 128, _core.float64: 512}
 
 
@@ -32,6 +33,8 @@ def _recur(x, n, one, step):
     last, now = lampas.ones_like(x), one
     y = lampas.where(n == 0, last, lampas.where(n == 1, now, lampas.zeros_like(x)))
     highest = int(n.max()) if n.numel() else 0
+    if highest > _MOST:
+        raise NotImplementedError(f"polynomials of a degree above {_MOST}, got {highest}")
     for k in range(1, highest):
         last, now = now, step(k, now, last)
         y = lampas.where(n == k + 1, now, y)
