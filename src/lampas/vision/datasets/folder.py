@@ -19,7 +19,7 @@ IMG_EXTENSIONS = (
 
 def default_loader(path):
     """The image at `path`, in RGB."""
-    from lampas.vision.transforms.functional import pil
+    from lampas.vision.transforms.functional.image import pil
 
     with open(path, "rb") as file:
         return pil().open(file).convert("RGB")

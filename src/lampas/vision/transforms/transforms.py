@@ -16,7 +16,6 @@ from lampas.vision.transforms.containers import (
     RandomApply,
     RandomChoice,
     RandomOrder,
-    RandomTransforms,
 )
 from lampas.vision.transforms.conversion import (
     ConvertImageDtype,
@@ -84,5 +83,5 @@ __all__ = [
 ]
 
 # A pickled transform must be found under the name that torchvision gives it.
-for _name in [*__all__, "RandomTransforms"]:
+for _name in __all__:
     globals()[_name].__module__ = __name__
