@@ -39,7 +39,9 @@ def check_integrity(fpath, md5=None):
     return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
 
 
-def download_url(url, root, filename=None, md5=None, max_redirect_hops=3, *, sha256=None, progress=True):
+def download_url(
+    url, root, filename=None, md5=None, max_redirect_hops=3, *, sha256=None, progress=True
+):
     """Fetch `url` into the folder `root`, unless a file with the right `md5` is there already.
 
     `sha256` is the beginning of that checksum. DownloadError tells what went wrong.

@@ -8,3 +8,12 @@ from lampas.vision.datasets.download import (
     download_and_extract_archive,
     download_url,
 )
+
+__all__ = [
+    "calculate_md5",
+    "check_integrity",
+    "check_md5",
+    "download_and_extract_archive",
+    "download_url",
+    "extract_archive",
+]

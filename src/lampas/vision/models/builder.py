@@ -126,4 +126,6 @@ def get_weight(name):
     for weights_enum in _WEIGHTS.values():
         if weights_enum.__name__ == enum_name:
             return weights_enum[member]
-    raise ValueError(f"The weight enum '{enum_name}' for the specific method couldn't be retrieved.")
+    raise ValueError(
+        f"The weight enum '{enum_name}' for the specific method couldn't be retrieved."
+    )

@@ -27,9 +27,7 @@ DenseNet201_Weights = _weights("DenseNet201", 20013928, "densenet201-c1103571.pt
 class _DenseLayer(nn.Module):
     """`growth_rate` new channels from the list of all earlier ones, through a narrow 1 x 1."""
 
-    def __init__(
-        self, num_input_features, growth_rate, bn_size, drop_rate, memory_efficient=False
-    ):
+    def __init__(self, num_input_features, growth_rate, bn_size, drop_rate, memory_efficient=False):
         super().__init__()
         narrow = bn_size * growth_rate
         self.norm1 = nn.BatchNorm2d(num_input_features)
@@ -37,9 +35,7 @@ class _DenseLayer(nn.Module):
         self.conv1 = nn.Conv2d(num_input_features, narrow, kernel_size=1, stride=1, bias=False)
         self.norm2 = nn.BatchNorm2d(narrow)
         self.relu2 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(
-            narrow, growth_rate, kernel_size=3, stride=1, padding=1, bias=False
-        )
+        self.conv2 = nn.Conv2d(narrow, growth_rate, kernel_size=3, stride=1, padding=1, bias=False)
         self.drop_rate = float(drop_rate)
         self.memory_efficient = memory_efficient
 

@@ -95,9 +95,7 @@ class MobileNetV2(nn.Module):
                 step = stride if i == 0 else 1
                 features.append(block(channels, out, step, expansion, norm_layer=norm_layer))
                 channels = out
-        features.append(
-            Conv2dNormActivation(channels, self.last_channel, kernel_size=1, **kinds)
-        )
+        features.append(Conv2dNormActivation(channels, self.last_channel, kernel_size=1, **kinds))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes)

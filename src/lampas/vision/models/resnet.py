@@ -19,9 +19,7 @@ def _weights(name, num_params, first, second=None):
 
 ResNet18_Weights = _weights("ResNet18", 11689512, "resnet18-f37072fd.pth")
 ResNet34_Weights = _weights("ResNet34", 21797672, "resnet34-b627a593.pth")
-ResNet50_Weights = _weights(
-    "ResNet50", 25557032, "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"
-)
+ResNet50_Weights = _weights("ResNet50", 25557032, "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth")
 ResNet101_Weights = _weights(
     "ResNet101", 44549160, "resnet101-63fe2227.pth", "resnet101-cd907fc2.pth"
 )

@@ -14,7 +14,9 @@ def box_area(boxes):
 def box_convert(boxes, in_fmt, out_fmt):
     """Between the formats xyxy, xywh (corner and size) and cxcywh (centre and size)."""
     if in_fmt not in _TO_XYXY or out_fmt not in _TO_XYXY:
-        raise ValueError(f"Unsupported Bounding Box Conversions for given in_fmt {in_fmt} and out_fmt {out_fmt}")
+        raise ValueError(
+            f"Unsupported Bounding Box Conversions for given in_fmt {in_fmt} and out_fmt {out_fmt}"
+        )
     if in_fmt == out_fmt:
         return boxes.clone()
     corners = _TO_XYXY[in_fmt](*boxes.unbind(-1))

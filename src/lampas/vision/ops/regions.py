@@ -30,9 +30,7 @@ def _size(output_size):
     return (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
 
 
-def roi_align(
-    input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False
-):
+def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
     """Means of bilinear samples of `input` (N, C, H, W): (K, C, *output_size).
 
     A cell has `sampling_ratio` samples a side (<= 0: as many as pixels, rounded up). `aligned`
@@ -89,7 +87,9 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
         down = _cells(y1, max(y2 - y1 + 1, 1), rows, height)
         across = _cells(x1, max(x2 - x1 + 1, 1), columns, width)
         results.append(
-            lampas.stack([lampas.stack([_maximum(image, y, x) for x in across], -1) for y in down], -2)
+            lampas.stack(
+                [lampas.stack([_maximum(image, y, x) for x in across], -1) for y in down], -2
+            )
         )
     if not results:
         return input.new_empty((0, input.shape[1], rows, columns))
