@@ -249,8 +249,10 @@ def cifar_archive(folder, batches, meta):
 @pytest.mark.parametrize("name", ["CIFAR10", "CIFAR100"])
 def test_cifar_downloads(server, tmp_path, monkeypatch, name):
     kind = getattr(datasets, name)
-    meta = (kind.meta_file, (kind.label_key, {kind.meta_key: ["cat", "dog"]}))
-    rows, packed = cifar_archive(kind.base_folder, [*kind.train_files, *kind.test_files], meta)
+    label_key = "labels" if name == "CIFAR10" else "fine_labels"
+    meta = (kind.meta["filename"], (label_key, {kind.meta["key"]: ["cat", "dog"]}))
+    files = [file for file, _ in (*kind.train_list, *kind.test_list)]
+    rows, packed = cifar_archive(kind.base_folder, files, meta)
     server.files[kind.filename] = packed
     monkeypatch.setattr(kind, "url", server.url + kind.filename)
     monkeypatch.setattr(kind, "tgz_md5", md5(packed))
@@ -258,7 +260,7 @@ def test_cifar_downloads(server, tmp_path, monkeypatch, name):
     assert isinstance(data.data, numpy.ndarray) and data.data.shape == (3, 32, 32, 3)
     assert (numpy.asarray(data[2][0]) == rows[2].reshape(3, 32, 32).transpose(1, 2, 0)).all()
     assert data.targets == [1, 0, 1] and data.class_to_idx == {"cat": 0, "dog": 1}
-    assert len(kind(str(tmp_path))) == 3 * len(kind.train_files)
+    assert len(kind(str(tmp_path))) == 3 * len(kind.train_list)
 
 
 def test_stl10(tmp_path):
