@@ -1,6 +1,12 @@
-"""What torchvision is to PyTorch: datasets, transforms, image grids. Parts load on first use."""
+"""What torchvision is to PyTorch: datasets, transforms, models, image grids, box operations.
+
+Parts load on first use.
+"""
 
 import importlib
+
+# The torchvision that belongs to PyTorch 2.13.
+__version__ = "0.28.0+lampas"
 
 _SUBMODULES = ("datasets", "io", "models", "ops", "transforms", "utils")
 
@@ -18,3 +24,14 @@ def __getattr__(name):
 
 def __dir__():
     return sorted([*globals(), *_SUBMODULES])
+
+
+def set_image_backend(backend):
+    """Choose the package that reads images: only "PIL" here. ValueError for another."""
+    if backend != "PIL":
+        raise ValueError(f"Invalid backend '{backend}'. Options are 'PIL' and 'accimage'")
+
+
+def get_image_backend():
+    """The package that reads images."""
+    return "PIL"

@@ -19,10 +19,24 @@ IMG_EXTENSIONS = (
 
 def default_loader(path):
     """The image at `path`, in RGB."""
-    from lampas.vision.transforms.functional import pil
+    from lampas.vision.transforms.functional.image import pil
 
     with open(path, "rb") as file:
         return pil().open(file).convert("RGB")
+
+
+def has_file_allowed_extension(filename, extensions):
+    """Whether the name ends so, in any case."""
+    endings = extensions if isinstance(extensions, str) else tuple(extensions)
+    return filename.lower().endswith(endings)
+
+
+def is_image_file(filename):
+    """Whether the name ends as those of images do."""
+    return has_file_allowed_extension(filename, IMG_EXTENSIONS)
+
+
+pil_loader = default_loader
 
 
 def find_classes(directory):
@@ -31,6 +45,43 @@ def find_classes(directory):
     if not classes:
         raise FileNotFoundError(f"Couldn't find any class folder in {directory}.")
     return classes, {name: i for i, name in enumerate(classes)}
+
+
+def make_dataset(
+    directory, class_to_idx=None, extensions=None, is_valid_file=None, allow_empty=False
+):
+    """[(path, class number), ...] of the valid files below each class's folder, sorted by path.
+
+    Give `extensions`, or `is_valid_file(path)`. FileNotFoundError names classes without a file,
+    unless `allow_empty`.
+    """
+    directory = os.path.expanduser(directory)
+    if class_to_idx is None:
+        _, class_to_idx = find_classes(directory)
+    elif not class_to_idx:
+        raise ValueError("'class_to_index' must have at least one entry to collect any samples.")
+    if (extensions is None) == (is_valid_file is None):
+        raise ValueError(
+            "Both extensions and is_valid_file cannot be None or not None at the same time"
+        )
+    if is_valid_file is None:
+
+        def is_valid_file(path):
+            return has_file_allowed_extension(path, extensions)
+
+    samples, empty = [], []
+    for name in sorted(class_to_idx):
+        found = [path for path in _files(os.path.join(directory, name)) if is_valid_file(path)]
+        samples += [(path, class_to_idx[name]) for path in found]
+        if not found:
+            empty.append(name)
+    if empty and not allow_empty:
+        message = f"Found no valid file for the classes {', '.join(empty)}. "
+        if extensions is not None:
+            listed = extensions if isinstance(extensions, str) else ", ".join(extensions)
+            message += f"Supported extensions are: {listed}"
+        raise FileNotFoundError(message)
+    return samples
 
 
 class DatasetFolder(VisionDataset):
@@ -51,14 +102,12 @@ class DatasetFolder(VisionDataset):
         allow_empty=False,
     ):
         super().__init__(root, transform=transform, target_transform=target_transform)
-        if (extensions is None) == (is_valid_file is None):
-            raise ValueError(
-                "Both extensions and is_valid_file cannot be None or not None at the same time"
-            )
         self.loader = loader
         self.extensions = extensions
         self.classes, self.class_to_idx = self.find_classes(self.root)
-        self.samples = self._scan(is_valid_file, allow_empty)
+        self.samples = self.make_dataset(
+            self.root, self.class_to_idx, extensions, is_valid_file, allow_empty
+        )
         self.targets = [target for _, target in self.samples]
 
     def find_classes(self, directory):
@@ -72,28 +121,12 @@ class DatasetFolder(VisionDataset):
     def __len__(self):
         return len(self.samples)
 
-    def _scan(self, is_valid_file, allow_empty):
-        if is_valid_file is None:
-            endings = self.extensions
-            endings = (endings,) if isinstance(endings, str) else tuple(endings)
-
-            def is_valid_file(path):
-                return path.lower().endswith(endings)
-
-        samples, empty = [], []
-        for name in sorted(self.class_to_idx):
-            found = [path for path in _files(os.path.join(self.root, name)) if is_valid_file(path)]
-            samples += [(path, self.class_to_idx[name]) for path in found]
-            if not found:
-                empty.append(name)
-        if empty and not allow_empty:
-            message = f"Found no valid file for the classes {', '.join(empty)}. "
-            if self.extensions is not None:
-                listed = self.extensions
-                listed = listed if isinstance(listed, str) else ", ".join(listed)
-                message += f"Supported extensions are: {listed}"
-            raise FileNotFoundError(message)
-        return samples
+    @staticmethod
+    def make_dataset(
+        directory, class_to_idx, extensions=None, is_valid_file=None, allow_empty=False
+    ):
+        """Override for another choice of files."""
+        return make_dataset(directory, class_to_idx, extensions, is_valid_file, allow_empty)
 
 
 class ImageFolder(DatasetFolder):

@@ -2,6 +2,7 @@
 
 import os
 
+import lampas
 from lampas.utils.data import Dataset
 
 
@@ -86,8 +87,18 @@ def indented(label, value):
     return "\n".join([label + first] + [" " * len(label) + line for line in rest])
 
 
-def image_of(array):
-    """A PIL image of a (H, W) or (H, W, 3) uint8 tensor."""
+def image_of(pixels):
+    """A PIL image of (H, W) or (H, W, 3) bytes, a tensor or a NumPy array."""
     from lampas.vision.transforms.functional import to_pil_image
 
-    return to_pil_image(array.permute(2, 0, 1) if array.dim() == 3 else array)
+    if isinstance(pixels, lampas.Tensor) and pixels.dim() == 3:
+        pixels = pixels.permute(2, 0, 1)
+    return to_pil_image(pixels)
+
+
+def array_of(tensor):
+    """The tensor as the NumPy array that torchvision has there; itself where NumPy is missing."""
+    try:
+        return tensor.numpy()
+    except ImportError:
+        return tensor
