@@ -177,9 +177,14 @@ int nb_bool(PyObject* self) {
       },
       -1);
 }
+Scalar only_element(PyObject* self) {
+  const Tensor& x = unwrap(self);
+  CHECK_KIND(x.numel() == 1, Value, "only one element tensors can be converted to Python scalars");
+  return element(x);
+}
 PyObject* nb_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
-    Scalar s = element(unwrap(self));
+    Scalar s = only_element(self);
     if (s.is_integral()) return s.is_bool() ? PyLong_FromLong(s.to<bool>()) : wrap(s);
     if (s.is_complex())
       CHECK(s.to<ComplexDouble>().imag() == 0,
@@ -189,7 +194,7 @@ PyObject* nb_int(PyObject* self) {
 }
 PyObject* nb_float(PyObject* self) {
   return guarded([&] {
-    Scalar s = element(unwrap(self));
+    Scalar s = only_element(self);
     if (s.is_complex())
       CHECK(s.to<ComplexDouble>().imag() == 0,
             "value cannot be converted to type double without overflow");

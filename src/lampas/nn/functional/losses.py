@@ -19,12 +19,12 @@ def _reduce(loss, reduction):
 def _same_size(input, target, weight=None):
     """The two broadcast against each other, with a warning if that is needed."""
     if target.shape != input.shape:
-        warnings.warn(
+        text = (
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
+            "Please ensure they have the same size."
         )
+        warnings.warn(_hint_notes().warning(text, UserWarning), stacklevel=3)
         return lampas.broadcast_tensors(input, target)
     return input, target
 
