@@ -75,6 +75,13 @@ def hinted(error):
     return error
 
 
+def warning(text, category):
+    """A warning of `category` that shows its hint below when printed; `str` of it is `text`."""
+    from lampas.hints import notes
+
+    return notes.warning(text, category)
+
+
 def leaving(error, module, args):
     """Notes that `error` leaves `module`, which had been called with `args`."""
     if _state["enabled"]:

@@ -10,7 +10,6 @@ from lampas import hints
 from lampas.hints import table
 from lampas.hints.place import Place, describe, name_within
 
-
 KEY = "_lampas_hint"  # the attribute of an exception that holds its Parts
 
 
