@@ -291,7 +291,8 @@ int write_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&]() -> int {
         CHECK_KIND(value && PyBool_Check(value), Runtime, "requires_grad must be a bool");
-        set_requires_grad(unwrap(self), value == Py_True);
+        set_requires_grad(unwrap(self), value == Py_True,
+                          "only Tensors of floating point and complex dtype can require gradients");
         return 0;
       },
       -1);
@@ -456,7 +457,8 @@ PyObject* is_contiguous_(PyObject* self, PyObject* const* args, Py_ssize_t n, Py
 PyObject* requires_grad_(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&]() -> PyObject* {
     Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
-    set_requires_grad(unwrap(self), total ? Arg<bool>::get(args[0]) : true);
+    set_requires_grad(unwrap(self), total ? Arg<bool>::get(args[0]) : true,
+                      "only Tensors of floating point dtype can require gradients");
     return Py_NewRef(self);
   });
 }

@@ -54,11 +54,7 @@ def recurrent_dtypes(match, place):
     return _mixed(match[1], match[2], place)
 
 
-@hint(
-    RuntimeError,
-    r"(?:expected target dtype to be Long or Byte, but got"
-    r"|expected scalar type Long but found) (\w+)",
-)
+@hint(RuntimeError, r"expected target dtype to be Long or Byte, but got (\w+)")
 def class_labels(match, place):
     return (
         f"labels are class numbers, int64: target.long(); these are {_dtype(match[1])}. For yes or no "
@@ -88,7 +84,14 @@ def float_labels(match, place):
 
 @hint(RuntimeError, r"expected scalar type (\w+) but found (\w+)")
 def scalar_types(match, place):
-    return _mixed(match[1], match[2], place)
+    first, second = match.groups()
+    if place is not None and not place.is_a("_Loss"):
+        return _mixed(first, second, place)
+    first, second = _dtype(first), _dtype(second)
+    return (
+        f"{first} and {second} meet here: data are x.float(), labels of classes target.long()",
+        f"这里同时出现了 {first} 和 {second}：数据写 x.float()，类别标签写 target.long()",
+    )
 
 
 @hint(RuntimeError, r"mixed dtype \(CPU\)")
@@ -125,7 +128,9 @@ def mean_of_integers(match, place):
     )
 
 
-@hint(RuntimeError, r"Only Tensors of floating point and complex dtype can require gradients")
+@hint(
+    RuntimeError, r"[Oo]nly Tensors of floating point (?:and complex )?dtype can require gradients"
+)
 def integer_gradient(match, place):
     return (
         "write torch.tensor([1.0, 2.0]) with decimal points, or x.float(): integers have no gradient",

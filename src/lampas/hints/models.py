@@ -10,7 +10,7 @@ def _keys(text, kind):
     return re.findall(r'"([^"]*)"', found[1]) if found else []
 
 
-_WRAPPED = ("state_dict", "model", "model_state_dict", "net", "optimizer", "epoch")
+_USUAL_NAMES = ("model_state_dict", "state_dict", "model", "net", "network", "weights")
 
 
 @hint(RuntimeError, r"Error\(s\) in loading state_dict for ([\w.]+):\n(.*)")
@@ -33,7 +33,7 @@ def state_dict_keys(match, place):
             "the model is wrapped in DataParallel, the file is not: load into model.module",
             "模型套了一层 DataParallel，而文件没有：请用 model.module.load_state_dict(...)",
         )
-    inside = [key for key in unexpected if key in _WRAPPED]
+    inside = [key for key in _USUAL_NAMES if key in unexpected]
     if missing and inside:
         return (
             f"this is a checkpoint with several things in it ({', '.join(unexpected[:4])}): take the "

@@ -24,7 +24,10 @@ class Place:
 
 def describe(module):
     """A module as its repr shows it, or by its class where that is long."""
-    text = repr(module)
+    try:
+        text = repr(module)
+    except Exception:  # attributes that are not what the repr expects, perhaps the very error
+        return type(module).__name__
     return text if "\n" not in text and len(text) <= LONGEST else type(module).__name__
 
 
