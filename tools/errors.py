@@ -32,10 +32,10 @@ English otherwise; `lampas.set_language("zh")` and `lampas.set_language("en")` c
 
 **For programs that read messages.** `str(error)` and `error.args` hold PyTorch's message alone. A
 hint is a note of the exception (PEP 678, `error.__notes__`), which Python prints below the message
-in every traceback: in the terminal, in logs, in pytest. Two things read notes as part of the
-message: `pytest.raises(match=...)` with a pattern that ends in `$`, and `doctest`; switch hints off
-there. Python 3.10 prints no notes by itself: there `sys.excepthook` is wrapped when the first hint
-is made. When nothing fails, hints cost nothing.
+in every traceback: in the terminal, in logs, in pytest, and so does Jupyter (IPython 8.14 or newer).
+Two things read notes as part of the message: `pytest.raises(match=...)` with a pattern that ends in
+`$`, and `doctest`; switch hints off there. Python 3.10 prints no notes by itself: there
+`sys.excepthook` is wrapped when the first hint is made. When nothing fails, hints cost nothing.
 
 **An error that has no hint** and comes out of a module inside another still says which:
 `hint: raised in encoder.layers.3 (Block)`. A `?` in a path stands for a module that is not
