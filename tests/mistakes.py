@@ -64,12 +64,17 @@ _SHAPES = [
             def __init__(self, inputs, outputs):
                 super().__init__()
                 self.double_conv = nn.Sequential(
-                    nn.Conv2d(inputs, outputs, 3), nn.BatchNorm2d(outputs), nn.ReLU(),
-                    nn.Conv2d(inputs, outputs, 3), nn.BatchNorm2d(outputs), nn.ReLU(),
+                    nn.Conv2d(inputs, outputs, 3),
+                    nn.BatchNorm2d(outputs),
+                    nn.ReLU(),
+                    nn.Conv2d(inputs, outputs, 3),
+                    nn.BatchNorm2d(outputs),
+                    nn.ReLU(),
                 )
 
             def forward(self, x):
                 return self.double_conv(x)
+
 
         DoubleConv(3, 64)(torch.zeros(4, 3, 160, 160))
         """,
@@ -345,6 +350,18 @@ _GRADIENTS = [
         """,
     ),
     Mistake(
+        "A step of the optimizer between two passes backward",
+        "两次反向传播之间更新了参数",
+        """
+        net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        loss = net(torch.ones(2, 4)).sum()
+        loss.backward(retain_graph=True)
+        optimizer.step()
+        loss.backward()
+        """,
+    ),
+    Mistake(
         "A parameter changed in place",
         "就地修改参数",
         """
@@ -428,6 +445,7 @@ _TRAINING = [
                 super().__init__()
                 self.layers = [nn.Linear(3, 3), nn.Linear(3, 3)]
 
+
         torch.optim.SGD(Net().parameters(), lr=0.1)
         """,
     ),
@@ -469,6 +487,7 @@ _TRAINING = [
             def __getitem__(self, i):
                 torch.zeros(3, 28, 28)
 
+
         for batch in torch.utils.data.DataLoader(Images(), batch_size=2):
             pass
         """,
@@ -489,6 +508,7 @@ _MODELS = [
             def __init__(self):
                 self.fc = nn.Linear(3, 3)
 
+
         Net()
         """,
     ),
@@ -499,6 +519,7 @@ _MODELS = [
         class Net(nn.Module):
             def froward(self, x):
                 return x
+
 
         Net()(torch.zeros(3))
         """,

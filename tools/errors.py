@@ -21,9 +21,10 @@ the fix. Each program begins with
 
 ```python
 import lampas as torch
-from lampas import nn
-F = nn.functional
 import numpy as np
+from lampas import nn
+
+F = nn.functional
 ```
 
 **Language.** Hints are Chinese where `LC_ALL`, `LC_MESSAGES` or `LANG` begins with `zh`, and

@@ -329,7 +329,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> given) {
                        : d == 1 ? (fused ? "AddBackward0" : "SqueezeBackward4")
                                 : (fused ? "ViewBackward0" : "UnsafeViewBackward0");
     record(y, name, {x, weight, added}, {x, weight}, [](const Backward& b) -> Tensors {
-      Tensor x = b.saved(0), w = b.saved(1), dx, dw, db;
+      Tensor x = b.saved(0), w = b.saved_transposed(1), dx, dw, db;
       int64_t k = w.size(1), out = w.size(0);
       int64_t rows = 1;
       for (int64_t i = 0; i + 1 < x.dim(); ++i) rows *= x.size(i);

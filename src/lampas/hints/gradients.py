@@ -17,18 +17,24 @@ def backward_twice(match, place):
 @hint(
     RuntimeError,
     r"one of the variables needed for gradient computation has been modified by an inplace "
-    r"operation: \[(.*?)\](?:, which is output \d+ of (\w+),)? is at version",
+    r"operation: \[\S+ (\[.*?\])\](?:, which is output \d+ of (\w+),)? is at version",
 )
 def modified(match, place):
-    name = match[2] or ""
-    what = f"the result of {name}" if name else "a tensor"
-    was = f"{name} 的结果" if name else "一个张量"
+    sizes, maker = match.groups()
+    if maker in (None, "AsStrided"):  # PyTorch's Linear keeps its weight as such a view
+        return (
+            f"a parameter, or a view of one, of shape {sizes} was changed after the forward pass that "
+            "used it. Call optimizer.step() only after the last backward() that needs it, and run the "
+            "model again for the next loss; what must not be trained now: fake.detach()",
+            f"形状为 {sizes} 的参数（或它的视图）在用过它的前向计算之后被改动了。optimizer.step() 要放在最后一次需要它的 "
+            "backward() 之后，下一个 loss 要重新运行模型；这一步不训练的部分用 fake.detach()",
+        )
     return (
-        f"{what} is needed by backward() and was changed before it. Write x = x + y for x += y, "
-        "nn.ReLU() without inplace=True, y = x.clone() before y[i] = ..., and call "
-        "optimizer.step() after the last backward() only",
-        f"{was} 在反向传播时还要用，却先被改掉了。把 x += y 写成 x = x + y，nn.ReLU() 不要 inplace=True，"
-        "y[i] = ... 之前先 y = x.clone()；optimizer.step() 要放在最后一次 backward() 之后",
+        f"the result of {maker}, of shape {sizes}, is needed by backward() and was changed before it. "
+        "Write x = x + y for x += y, nn.ReLU() without inplace=True, and y = x.clone() before "
+        "y[i] = ...",
+        f"{maker} 的结果（形状 {sizes}）在反向传播时还要用，却先被改掉了。把 x += y 写成 x = x + y，nn.ReLU() "
+        "不要 inplace=True，y[i] = ... 之前先 y = x.clone()",
     )
 
 
