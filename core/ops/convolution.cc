@@ -136,24 +136,28 @@ bool any_below(Span values, int64_t least) {
 }
 
 std::string tensor_type_text(const Tensor& x) {
+  if (x.is_complex() || x.dtype() == DType::BFloat16)
+    return concat("CPU", label(x.dtype()), "Type");
   return concat("torch.", label(x.dtype()), "Tensor");
 }
 
-void check_types(const Tensor& x, const Tensor& w, const Tensor& bias) {
+// PyTorch compares with the bias first, unless the convolution is transposed.
+void check_types(const Tensor& x, const Tensor& w, const Tensor& bias, bool transposed) {
+  bool mixed_bias = bias.defined() && bias.dtype() != x.dtype();
+  CHECK(!mixed_bias || transposed, "Input type (", c_name(x.dtype()), ") and bias type (",
+        bias.defined() ? c_name(bias.dtype()) : "", ") should be the same");
   if (x.dtype() != w.dtype()) {
     if (x.is_complex() || w.is_complex()) {
-      auto text = [](const Tensor& t) {
-        return t.is_complex() ? concat("CPU", label(t.dtype()), "Type") : tensor_type_text(t);
-      };
-      fail("Input type (", text(x), ") and weight type (", text(w), ") should be the same");
+      fail("Input type (", tensor_type_text(x), ") and weight type (", tensor_type_text(w),
+           ") should be the same");
     }
-    CHECK(x.dtype() != DType::Float, "Input type (", tensor_type_text(x), ") and weight type (",
-          tensor_type_text(w),
+    CHECK(x.dtype() != DType::Float && x.dtype() != DType::BFloat16, "Input type (",
+          tensor_type_text(x), ") and weight type (", tensor_type_text(w),
           ") should be the same or input should be a MKLDNN tensor and weight is a dense tensor");
     fail("expected scalar type ", label(x.dtype()), " but found ", label(w.dtype()));
   }
-  CHECK(!bias.defined() || bias.dtype() == x.dtype(), "Input type (", c_name(x.dtype()),
-        ") and bias type (", bias.defined() ? c_name(bias.dtype()) : "", ") should be the same");
+  CHECK(!mixed_bias, "Input type (", c_name(x.dtype()), ") and bias type (",
+        bias.defined() ? c_name(bias.dtype()) : "", ") should be the same");
   CHECK(x.device() == w.device(),
         "Expected all tensors to be on the same device, but found at least two devices, ",
         to_string(x.device()), " and ", to_string(w.device()), "!");
@@ -304,7 +308,7 @@ Tensor run(const Tensor& x, const Tensor& w, const Tensor& bias, const Arguments
     CHECK(w.size(d) > 0,
           "convolution: expected the kernel to have no empty dimension, but got weight of size ",
           to_string(w.sizes()));
-  check_types(x, w, bias);
+  check_types(x, w, bias, a.transposed);
   int64_t spatial = w.dim() - 2;
   check_supported(x.dtype(), spatial, a);
   if (a.transposed) check_output_padding(a, spatial);

@@ -295,15 +295,17 @@ Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> given) {
   }
   int64_t k = x.size(d - 1), out = weight.size(0), rows = 1;
   for (int64_t i = 0; i + 1 < d; ++i) rows *= x.size(i);
-  CHECK(k == weight.size(1), d == 1 ? concat("size mismatch, got input (", out, "), mat (", out,
-                                             "x", weight.size(1), "), vec (", k, ")")
-                                    : concat("mat1 and mat2 shapes cannot be multiplied (", rows,
-                                             "x", k, " and ", weight.size(1), "x", out, ")"));
+  CHECK(k == weight.size(1), "mat1 and mat2 shapes cannot be multiplied (", rows, "x", k, " and ",
+        weight.size(1), "x", out, ")");
   CHECK(x.device() == weight.device(),
         "Expected all tensors to be on the same device, but found at least two devices, ",
         to_string(x.device()), " and ", to_string(weight.device()), "!");
-  CHECK(x.dtype() == weight.dtype(), "mat1 and mat2 must have the same dtype, but got ",
-        label(x.dtype()), " and ", label(weight.dtype()));
+  if (x.dtype() != weight.dtype()) {
+    CHECK(bias.defined(), "expected m1 and m2 to have the same dtype, but got: ", c_name(x.dtype()),
+          " != ", c_name(weight.dtype()));
+    fail("mat1 and mat2 must have the same dtype, but got ", label(x.dtype()), " and ",
+         label(weight.dtype()));
+  }
   bool fused = bias.defined() && bias.dim() == 1 && bias.size(0) == out &&
                bias.dtype() == x.dtype() && bias.device() == x.device();
   Dims sizes = x.sizes();
@@ -327,7 +329,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> given) {
                        : d == 1 ? (fused ? "AddBackward0" : "SqueezeBackward4")
                                 : (fused ? "ViewBackward0" : "UnsafeViewBackward0");
     record(y, name, {x, weight, added}, {x, weight}, [](const Backward& b) -> Tensors {
-      Tensor x = b.saved(0), w = b.saved(1), dx, dw, db;
+      Tensor x = b.saved(0), w = b.saved_transposed(1), dx, dw, db;
       int64_t k = w.size(1), out = w.size(0);
       int64_t rows = 1;
       for (int64_t i = 0; i + 1 < x.dim(); ++i) rows *= x.size(i);

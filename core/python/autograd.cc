@@ -380,13 +380,12 @@ PyObject* wrap_node(const Ref<tape::Node>& node) {
   return reinterpret_cast<PyObject*>(o);
 }
 
-void set_requires_grad(const Tensor& x, bool on) {
+void set_requires_grad(const Tensor& x, bool on, const char* refusal) {
   CHECK(tape::is_leaf(x) || on,
         "you can only change requires_grad flags of leaf variables. If you want to use a computed "
         "variable in a "
         "subgraph that doesn't require differentiation use var_no_grad = var.detach().");
-  CHECK(!on || is_differentiable(x.dtype()),
-        "only Tensors of floating point dtype can require gradients");
+  CHECK(!on || is_differentiable(x.dtype()), refusal);
   CHECK(!on || !x->inference || tape::inference_enabled(),
         "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
   x->requires_grad = on;

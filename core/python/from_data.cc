@@ -105,6 +105,7 @@ void measure(PyObject* o, size_t depth, Dims& sizes, Seen& seen, bool first) {
     return;
   }
   if (!is_number(o)) {
+    if (PyUnicode_Check(o) && depth > 0) fail(ErrorKind::Value, "too many dimensions 'str'");
     if (PyUnicode_Check(o)) fail(ErrorKind::Type, "new(): invalid data type 'str'");
     fail("Could not infer dtype of ", short_name(o));
   }

@@ -82,6 +82,8 @@ Scalar element(const Tensor& x);  // the one element of a tensor, as a number
 
 // Runs f, turning C++ exceptions into the Python exception they name. Returns `failed` then.
 void set_error() noexcept;  // to be called inside a catch block
+PyObject* set_teacher(PyObject*,
+                      PyObject* f);  // f(exception) is called by set_error; None: nothing
 template <class F>
 auto guarded(F&& f, decltype(f()) failed = {}) noexcept -> decltype(f()) {
   try {

@@ -52,6 +52,7 @@ PyMethodDef functions[] = {{"get_num_threads", get_num_threads, METH_NOARGS, nul
                            {"_empty_cache", empty_cache, METH_NOARGS, nullptr},
                            {"_memory_stats", memory_stats, METH_NOARGS, nullptr},
                            {"_check_device", check_device, METH_O, nullptr},
+                           {"_set_teacher", set_teacher, METH_O, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
 
 void* enter_long_work() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }

@@ -177,9 +177,14 @@ int nb_bool(PyObject* self) {
       },
       -1);
 }
+Scalar only_element(PyObject* self) {
+  const Tensor& x = unwrap(self);
+  CHECK_KIND(x.numel() == 1, Value, "only one element tensors can be converted to Python scalars");
+  return element(x);
+}
 PyObject* nb_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
-    Scalar s = element(unwrap(self));
+    Scalar s = only_element(self);
     if (s.is_integral()) return s.is_bool() ? PyLong_FromLong(s.to<bool>()) : wrap(s);
     if (s.is_complex())
       CHECK(s.to<ComplexDouble>().imag() == 0,
@@ -189,7 +194,7 @@ PyObject* nb_int(PyObject* self) {
 }
 PyObject* nb_float(PyObject* self) {
   return guarded([&] {
-    Scalar s = element(unwrap(self));
+    Scalar s = only_element(self);
     if (s.is_complex())
       CHECK(s.to<ComplexDouble>().imag() == 0,
             "value cannot be converted to type double without overflow");
@@ -286,7 +291,8 @@ int write_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&]() -> int {
         CHECK_KIND(value && PyBool_Check(value), Runtime, "requires_grad must be a bool");
-        set_requires_grad(unwrap(self), value == Py_True);
+        set_requires_grad(unwrap(self), value == Py_True,
+                          "only Tensors of floating point and complex dtype can require gradients");
         return 0;
       },
       -1);
@@ -451,7 +457,8 @@ PyObject* is_contiguous_(PyObject* self, PyObject* const* args, Py_ssize_t n, Py
 PyObject* requires_grad_(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&]() -> PyObject* {
     Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
-    set_requires_grad(unwrap(self), total ? Arg<bool>::get(args[0]) : true);
+    set_requires_grad(unwrap(self), total ? Arg<bool>::get(args[0]) : true,
+                      "only Tensors of floating point dtype can require gradients");
     return Py_NewRef(self);
   });
 }

@@ -148,7 +148,7 @@ Saved::Saved(const Tensor& x, bool is_output) {
   kept_ = is_output_ ? alias_of(x) : x;
 }
 
-Tensor Saved::unpack(Node* owner) const {
+Tensor Saved::unpack(Node* owner, bool transposed) const {
   if (packed_) {
     auto* packed = static_cast<Packed*>(packed_.get());
     Tensor y = alias_of(packed->hooks->unpack(packed->what));
@@ -170,10 +170,13 @@ Tensor Saved::unpack(Node* owner) const {
                                      : "Hint: enable anomaly detection to find the operation that "
                                        "failed to compute its gradient, with "
                                        "torch.autograd.set_detect_anomaly(True, check_nan=False).";
-    std::string which =
-        concat("[torch.", label(kept_.dtype()), "Tensor ", to_string(kept_.sizes()), "]");
+    Dims sizes = kept_.sizes();
+    if (transposed) std::swap(sizes[0], sizes[1]);
+    std::string which = concat("[torch.", label(kept_.dtype()), "Tensor ", to_string(sizes), "]");
     std::string origin;
-    if (is_output_)
+    if (transposed)
+      origin = ", which is output 0 of AsStrided,";
+    else if (is_output_)
       origin = concat(", which is output ", output_, " of ", operation(owner), ",");
     else if (kept_->meta && kept_->meta->grad_fn)
       origin = concat(", which is output ", kept_->meta->output, " of ",

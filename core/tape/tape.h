@@ -32,7 +32,9 @@ class Saved {
  public:
   Saved() = default;
   Saved(const Tensor& x, bool is_output);
-  Tensor unpack(Node* owner) const;  // raises when x was changed in place since
+  // Raises when x was changed in place since. `transposed`: PyTorch keeps x.t() where this tape
+  // keeps x, and its message describes that view.
+  Tensor unpack(Node* owner, bool transposed = false) const;
   void clear();
   void expire() { --version_; }  // what was kept had been written already: unpack() raises
 
@@ -115,6 +117,7 @@ class Backward {
   const Tensor& g;       // gradient of output 0; may be undefined when there are several outputs
   const Tensors& grads;  // of every output, undefined where none arrived
   Tensor saved(int i) const { return saved_[i].unpack(node_); }
+  Tensor saved_transposed(int i) const { return saved_[i].unpack(node_, true); }  // in messages
   bool needs(int i) const { return bool(node_->edges[i].node); }  // does input i want a gradient?
   const InlineVector<Edge, 3>& edges() const { return node_->edges; }
   Tensor grad_or_zeros(int i) const;  // gradient of output i, zeros where none arrived

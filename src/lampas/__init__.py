@@ -25,6 +25,7 @@ from lampas._core import (
     set_num_threads,
 )
 from lampas.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from lampas.hints import set_hints, set_language
 from lampas.ops import register as _register
 from lampas.printing import set_printoptions
 from lampas.torch_version import __version__

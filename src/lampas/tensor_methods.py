@@ -1,6 +1,6 @@
 """Tensor methods that are not operators: conversion to Python and NumPy, copying, pickling, hooks, printing."""
 
-from lampas import _core, printing
+from lampas import _core, hints, printing
 
 Tensor = _core.Tensor
 
@@ -66,9 +66,10 @@ def numpy(self, *, force=False):
     if force:
         return self.detach().cpu().numpy()
     if self.requires_grad:
-        raise RuntimeError(
+        text = (
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
+        raise hints.hinted(RuntimeError(text))
     if not self.is_cpu:
         raise TypeError(
             f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to "

@@ -1,6 +1,6 @@
 """backward() and grad(): arguments of the public API, turned into one call of the core's engine."""
 
-from lampas import _core
+from lampas import _core, hints
 
 Tensor = _core.Tensor
 _run = _core._run_backward
@@ -23,9 +23,8 @@ def _roots(tensors):
                 f"expected Tensor or GradientEdge as root {index}, got {type(tensor).__name__}"
             )
         if not tensor.requires_grad:
-            raise RuntimeError(
-                f"element {index} of tensors does not require grad and does not have a grad_fn"
-            )
+            text = f"element {index} of tensors does not require grad and does not have a grad_fn"
+            raise hints.hinted(RuntimeError(text))
     return tensors
 
 

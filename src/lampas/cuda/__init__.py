@@ -2,7 +2,7 @@
 
 import contextlib
 
-from lampas import _core
+from lampas import _core, hints
 
 has_half = True
 has_magma = False
@@ -54,7 +54,7 @@ def _zero(name):
 
 def _refusing(name):
     def refuse(*args, **kwargs):
-        raise RuntimeError(_LACKING)
+        raise hints.hinted(RuntimeError(_LACKING))
 
     refuse.__name__ = refuse.__qualname__ = name
     return refuse
@@ -83,7 +83,7 @@ def memory_stats(device=None):
 
 class _Absent:
     def __init__(self, *args, **kwargs):
-        raise RuntimeError(_LACKING)
+        raise hints.hinted(RuntimeError(_LACKING))
 
 
 Stream = type("Stream", (_Absent,), {})
@@ -120,7 +120,7 @@ class device:
 
     def __enter__(self):
         if self.idx >= 0:
-            raise RuntimeError(_LACKING)
+            raise hints.hinted(RuntimeError(_LACKING))
 
     def __exit__(self, *_):
         return False
@@ -136,7 +136,7 @@ class device_of(device):
 def stream(stream):
     """Context: another current stream; None does nothing."""
     if stream is not None:
-        raise RuntimeError(_LACKING)
+        raise hints.hinted(RuntimeError(_LACKING))
     return contextlib.nullcontext()
 
 

@@ -1,6 +1,6 @@
 """Making tensors from data, and questions about types. Factories by shape (zeros, arange ...) are primitives."""
 
-from lampas import _core
+from lampas import _core, hints
 from lampas.ops.register import composite
 
 Tensor = _core.Tensor
@@ -19,7 +19,14 @@ def _leave_device(device):
 def _finish(result, device, requires_grad):
     if device is not None:
         result = result.to(device)
-    return result.requires_grad_() if requires_grad else result
+    return _with_gradient(result) if requires_grad else result
+
+
+def _with_gradient(made):
+    if not made.is_floating_point() and not made.is_complex():
+        text = "Only Tensors of floating point and complex dtype can require gradients"
+        raise hints.hinted(RuntimeError(text))
+    return made.requires_grad_()
 
 
 @composite
@@ -88,7 +95,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     if copy and wanted.data_ptr() == shared.data_ptr():
         wanted = wanted.clone()
     if requires_grad and not wanted.requires_grad:
-        wanted = wanted.detach().requires_grad_()
+        wanted = _with_gradient(wanted.detach())
     elif not requires_grad and wanted.requires_grad:
         wanted = wanted.detach()
     return wanted

@@ -11,6 +11,7 @@ from copy import deepcopy
 from itertools import chain
 
 import lampas
+from lampas import hints
 from lampas.utils.hooks import RemovableHandle
 
 __all__ = [
@@ -151,15 +152,13 @@ class Optimizer:
             setattr(self, table, OrderedDict())
         self._patch_step_function()
         if isinstance(params, lampas.Tensor):
-            raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or "
-                "dicts, but got " + lampas.typename(params)
-            )
+            text = "params argument given to the optimizer should be an iterable of Tensors or "
+            raise hints.hinted(TypeError(f"{text}dicts, but got {lampas.typename(params)}"))
         self.state = defaultdict(dict)
         self.param_groups = []
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list")
+            raise hints.hinted(ValueError("optimizer got an empty parameter list"))
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -335,12 +334,10 @@ class Optimizer:
 
     def _check_parameter(self, param):
         if not isinstance(param, lampas.Tensor):
-            raise TypeError(
-                "optimizer can only optimize Tensors, but one of the params is "
-                + lampas.typename(param)
-            )
+            text = "optimizer can only optimize Tensors, but one of the params is "
+            raise hints.hinted(TypeError(text + lampas.typename(param)))
         if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
-            raise ValueError("can't optimize a non-leaf Tensor")
+            raise hints.hinted(ValueError("can't optimize a non-leaf Tensor"))
 
     def _check_repetition(self, param_group):
         params = param_group["params"]

@@ -6,7 +6,8 @@ import lampas
 def one_hot(tensor, num_classes=-1):
     """Class indices (*) -> zeros and ones (*, num_classes)."""
     if tensor.dtype != lampas.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+        text = "one_hot is only applicable to index tensor of type LongTensor."
+        raise lampas.hints.hinted(RuntimeError(text))
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")

@@ -4,7 +4,7 @@ import math
 import warnings
 
 import lampas
-from lampas import _core
+from lampas import _core, hints
 from lampas.nn._reduction import CODES, code, get_enum, name
 from lampas.nn.functional.distance import pairwise_distance, scalar_type
 
@@ -19,12 +19,12 @@ def _reduce(loss, reduction):
 def _same_size(input, target, weight=None):
     """The two broadcast against each other, with a warning if that is needed."""
     if target.shape != input.shape:
-        warnings.warn(
+        text = (
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
+            "Please ensure they have the same size."
         )
+        warnings.warn(hints.warning(text, UserWarning), stacklevel=3)
         return lampas.broadcast_tensors(input, target)
     return input, target
 
@@ -182,14 +182,33 @@ def binary_cross_entropy(
     """-(y log(x) + (1 - y) log(1 - x)), the logarithms at least -100."""
     reduction = code(reduction, size_average, reduce)
     if target.shape != input.shape:
-        raise ValueError(
+        text = (
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}) is deprecated. Please ensure they have the same size."
         )
+        raise hints.hinted(ValueError(text))
     if weight is not None:
         shape = lampas.broadcast_shapes(target.size(), weight.size())
         weight = weight.expand(shape)
     return _core.binary_cross_entropy(input, target, weight, reduction)
+
+
+def _check_probabilities(input, target):
+    """PyTorch computes this loss in the dtype of the target."""
+    if target.is_floating_point() or target.is_complex():
+        return
+    if target.dtype is lampas.bool:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+    result = lampas.result_type(input, target)
+    if not lampas.can_cast(result, target.dtype):
+        text = (
+            f"result type {scalar_type(result)} can't be cast to the desired output type "
+            f"{scalar_type(target.dtype)}"
+        )
+        raise hints.hinted(RuntimeError(text))
 
 
 def binary_cross_entropy_with_logits(
@@ -199,9 +218,9 @@ def binary_cross_entropy_with_logits(
     """binary_cross_entropy(sigmoid(x), y); `pos_weight` multiplies the term of y."""
     reduction = code(reduction, size_average, reduce)
     if target.shape != input.shape:
-        raise ValueError(
-            f"Target size ({target.size()}) must be the same as input size ({input.size()})"
-        )
+        text = f"Target size ({target.size()}) must be the same as input size ({input.size()})"
+        raise hints.hinted(ValueError(text))
+    _check_probabilities(input, target)
     # log(sigmoid(x)) = logsigmoid(x), log(1 - sigmoid(x)) = logsigmoid(x) - x
     if pos_weight is None:
         loss = (1 - target) * input - _core.log_sigmoid(input)

@@ -1,7 +1,7 @@
 """Normalisations: checks around the core's kernels, and those composed of other operators."""
 
 import lampas
-from lampas import _core
+from lampas import _core, hints
 from lampas.nn.functional.pooling import avg_pool2d, avg_pool3d
 
 
@@ -10,9 +10,8 @@ def _verify_batch_size(size):
     for extent in size[2:]:
         count *= extent
     if count == 1:
-        raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {size}"
-        )
+        text = f"Expected more than 1 value per channel when training, got input size {size}"
+        raise hints.hinted(ValueError(text))
 
 
 def batch_norm(
@@ -35,9 +34,8 @@ def _verify_spatial_size(size):
     for extent in size[2:]:
         count *= extent
     if count == 1:
-        raise ValueError(
-            f"Expected more than 1 spatial element when training, got input size {size}"
-        )
+        text = f"Expected more than 1 spatial element when training, got input size {size}"
+        raise hints.hinted(ValueError(text))
 
 
 def instance_norm(

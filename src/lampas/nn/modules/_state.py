@@ -4,7 +4,7 @@ import warnings
 from collections import OrderedDict, namedtuple
 
 import lampas
-from lampas import Tensor
+from lampas import Tensor, hints
 from lampas.nn.modules._hooks import add
 from lampas.nn.parameter import Parameter, is_lazy
 
@@ -151,7 +151,8 @@ class State:
         from collections.abc import Mapping
 
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+            text = f"Expected state_dict to be dict-like, got {type(state_dict)}."
+            raise hints.hinted(TypeError(text))
         metadata = getattr(state_dict, "_metadata", None)
         state_dict = OrderedDict(state_dict)
         if metadata is not None:
@@ -165,9 +166,8 @@ class State:
                 errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
         if errors:
             listed = "\n\t".join(errors)
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {self.__class__.__name__}:\n\t{listed}"
-            )
+            text = f"Error(s) in loading state_dict for {self.__class__.__name__}:\n\t{listed}"
+            raise hints.hinted(RuntimeError(text))
         return _IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(

@@ -37,7 +37,7 @@ class MultiheadAttention(Module):
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
         if self.head_dim * num_heads != embed_dim:
-            raise AssertionError("embed_dim must be divisible by num_heads")
+            raise lampas.hints.hinted(AssertionError("embed_dim must be divisible by num_heads"))
         packed = ("in_proj_weight", (3 * embed_dim, embed_dim))
         separate = (
             ("q_proj_weight", (embed_dim, embed_dim)),

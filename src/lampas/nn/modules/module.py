@@ -4,7 +4,7 @@ import sys
 from collections import OrderedDict
 
 import lampas
-from lampas import Tensor
+from lampas import Tensor, hints
 from lampas.nn.modules import _hooks
 from lampas.nn.modules._hooks import (  # noqa: F401 (public names of this module)
     CALL_HOOKS,
@@ -40,6 +40,10 @@ def _forward_unimplemented(self, *input):
     raise NotImplementedError(
         f'Module [{type(self).__name__}] is missing the required "forward" function'
     )
+
+
+def _too_early(what):
+    return hints.hinted(AttributeError(f"cannot assign {what} before Module.__init__() call"))
 
 
 def _run_registration_hooks(table, module, name, value):
@@ -113,9 +117,13 @@ class Module(HookedCall, State, ModuleBase):
     forward = _forward_unimplemented
 
     def __call__(self, *args, **kwargs):
-        if _any_hook[0]:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if _any_hook[0]:
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            hints.leaving(error, self, args)
+            raise
 
     def _call_impl(self, *args, **kwargs):
         return self._call_with_hooks(args, kwargs)
@@ -140,7 +148,7 @@ class Module(HookedCall, State, ModuleBase):
         params = own.get("_parameters")
         if isinstance(value, Tensor) and isinstance(value, Parameter):
             if params is None:
-                raise AttributeError("cannot assign parameters before Module.__init__() call")
+                raise _too_early("parameters")
             self._forget(name, ("_buffers", "_modules"))
             self.register_parameter(name, value)
         elif params is not None and name in params:
@@ -152,7 +160,7 @@ class Module(HookedCall, State, ModuleBase):
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             if own.get("_modules") is None:
-                raise AttributeError("cannot assign module before Module.__init__() call")
+                raise _too_early("module")
             self._forget(name, ("_parameters", "_buffers"))
             self._put_module(name, value)
         elif name in own.get("_modules", ()):
@@ -194,7 +202,7 @@ class Module(HookedCall, State, ModuleBase):
             )
         if marked:
             if self.__dict__.get("_buffers") is None:
-                raise AttributeError("cannot assign buffer before Module.__init__() call")
+                raise _too_early("buffer")
             if name not in self._buffers:
                 self._forget(name, ("_parameters", "_modules"))
             self.register_buffer(name, value, value.persistent)
@@ -255,7 +263,7 @@ class Module(HookedCall, State, ModuleBase):
     def register_buffer(self, name, tensor, persistent=True):
         """Adds a tensor that is state but no parameter; saved only if `persistent`."""
         if "_buffers" not in self.__dict__:
-            raise AttributeError("cannot assign buffer before Module.__init__() call")
+            raise _too_early("buffer")
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -272,7 +280,7 @@ class Module(HookedCall, State, ModuleBase):
     def register_parameter(self, name, param):
         """Adds a parameter, or None to reserve its name."""
         if "_parameters" not in self.__dict__:
-            raise AttributeError("cannot assign parameter before Module.__init__() call")
+            raise _too_early("parameter")
         self._check_name("parameter", name, self._parameters)
         if param is not None:
             if not isinstance(param, Parameter):
@@ -292,7 +300,8 @@ class Module(HookedCall, State, ModuleBase):
     def add_module(self, name, module):
         """Adds a child module under a name."""
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{lampas.typename(module)} is not a Module subclass")
+            text = f"{lampas.typename(module)} is not a Module subclass"
+            raise hints.hinted(TypeError(text))
         self._check_name("module", name, self._modules)
         self._put_module(name, module)
 

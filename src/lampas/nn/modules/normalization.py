@@ -104,9 +104,8 @@ class GroupNorm(Module):
         options = {"device": device, "dtype": dtype}
         super().__init__()
         if num_channels % num_groups != 0:
-            raise ValueError(
-                f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
-            )
+            text = f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
+            raise lampas.hints.hinted(ValueError(text))
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps

@@ -168,9 +168,8 @@ def _is_count(value):
 
 def _check_num_samples(value):
     if not _is_count(value):
-        raise ValueError(
-            f"num_samples should be a positive integer value, but got num_samples={value}"
-        )
+        text = f"num_samples should be a positive integer value, but got num_samples={value}"
+        raise lampas.hints.hinted(ValueError(text))
 
 
 def _check_replacement(value, error=ValueError):

@@ -56,10 +56,11 @@ def collate(batch, *, collate_fn_map=None):
     if isinstance(first, collections.abc.Sequence):
         size = len(first)
         if any(len(sample) != size for sample in batch):
-            raise RuntimeError("each element in list of batch should be of equal size")
+            text = "each element in list of batch should be of equal size"
+            raise lampas.hints.hinted(RuntimeError(text))
         columns = [collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch)]
         return columns if isinstance(first, tuple) else _sequence_like(first, columns)
-    raise TypeError(default_collate_err_msg_format.format(cls))
+    raise lampas.hints.hinted(TypeError(default_collate_err_msg_format.format(cls)))
 
 
 def default_collate(batch):
@@ -97,7 +98,7 @@ def _stack_shared(batch):
 
 def collate_numpy_array_fn(batch, *, collate_fn_map=None):
     if batch[0].dtype.kind in "SUO":
-        raise TypeError(default_collate_err_msg_format.format(batch[0].dtype))
+        raise lampas.hints.hinted(TypeError(default_collate_err_msg_format.format(batch[0].dtype)))
     return collate([lampas.as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 
