@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "cpu/blas.h"
@@ -86,6 +87,29 @@ void each(const Shape& s, F&& body) {
                [&](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i) body(i);
                });
+}
+
+// LAPACK's iterations may never end on infinities or NaN: such a matrix fails at once, with `info`
+// past every index. Rows `from(j)` to `to(j)` of column j are looked at.
+template <class T, class From, class To>
+bool unfit(const T* x, const Shape& s, int& info, From from, To to) {
+  for (int64_t j = 0; j < s.n; ++j)
+    for (int64_t i = from(j); i < to(j); ++i) {
+      T v = x[j * s.m + i];
+      if (std::isfinite(std::real(v)) && std::isfinite(std::imag(v))) continue;
+      info = std::max(s.m, s.n) + 1;
+      return true;
+    }
+  return false;
+}
+template <class T>
+bool unfit(const T* x, const Shape& s, int& info) {
+  return unfit(
+      x, s, info, [](int64_t) { return int64_t{0}; }, [&](int64_t) { return int64_t{s.m}; });
+}
+template <class T>
+void fill_nan(T* x, int64_t n) {
+  std::fill_n(x, n, T(std::numeric_limits<real_t<T>>::quiet_NaN()));
 }
 
 template <class F>
@@ -225,6 +249,10 @@ void eigh(const Tensor& a, const Tensor& values, const Tensor& info, bool upper,
     int liwork, failed = 0;
     call(nullptr, nullptr, &lwork, -1, &lrwork, -1, &liwork, -1, &failed);
     each(s, [&](int64_t i) {
+      auto first = [&](int64_t j) { return upper ? 0 : j; };
+      auto end = [&](int64_t j) { return upper ? j + 1 : int64_t{s.n}; };
+      if (unfit(item<T>(a, i, s.size()), s, verdict(info, i), first, end))
+        return fill_nan(item<R>(values, i, s.n), s.n);
       std::vector<T> work(length(lwork));
       std::vector<R> rwork(length(lrwork));
       std::vector<int> iwork(std::max(liwork, 1));
@@ -281,6 +309,10 @@ void eig(const Tensor& a, const Tensor& values, const Tensor& vectors, const Ten
     R none;
     call(nullptr, &none, &none, nullptr, nullptr, &lwork, -1, &none, &failed);
     each(s, [&](int64_t i) {
+      if (unfit(item<T>(a, i, s.size()), s, verdict(info, i))) {
+        if (wanted) fill_nan(item<Z>(vectors, i, s.size()), s.size());
+        return fill_nan(item<Z>(values, i, s.n), s.n);
+      }
       std::vector<T> work(length(lwork));
       std::vector<R> re(s.n), im(s.n), rwork(2 * static_cast<size_t>(s.n));
       Z* w = item<Z>(values, i, s.n);
@@ -329,6 +361,11 @@ void svd(const Tensor& a, const Tensor& u, const Tensor& sigma, const Tensor& vh
                                          7 * small
                                    : 1;
     each(s, [&](int64_t i) {
+      if (unfit(item<T>(a, i, s.size()), s, verdict(info, i))) {
+        if (wanted) fill_nan(item<T>(u, i, u_size), u_size);
+        if (wanted) fill_nan(item<T>(vh, i, v_size), v_size);
+        return fill_nan(item<R>(sigma, i, k), k);
+      }
       std::vector<T> work(length(lwork));
       std::vector<R> rwork(reals);
       std::vector<int> iwork(8 * small);
@@ -488,6 +525,8 @@ void least_squares(const Tensor& b, const Tensor& a, const Tensor& rank, const T
     each(s, [&](int64_t i) {
       std::vector<R> values(static_cast<size_t>(s.least()));
       int found = 0;
+      if (unfit(item<T>(a, i, s.size()), s, verdict(info, i)))
+        return fill_nan(item<T>(b, i, right.size()), right.size());
       driver(item<T>(a, i, s.size()), item<T>(b, i, right.size()), values.data(), &found,
              &verdict(info, i));
       if (rank.defined()) rank.data<int64_t>()[i] = found;

@@ -10,12 +10,18 @@
 
 namespace lampas::ops {
 
-inline int64_t rows_of(const Tensor& x) { return x.size(x.dim() - 2); }
-inline int64_t cols_of(const Tensor& x) { return x.size(x.dim() - 1); }
+inline void require_matrices(const Tensor& x) {
+  CHECK(x.dim() >= 2, "The input tensor must have at least 2 dimensions, got ", x.dim());
+}
+inline int64_t rows_of(const Tensor& x) { return require_matrices(x), x.size(x.dim() - 2); }
+inline int64_t cols_of(const Tensor& x) { return require_matrices(x), x.size(x.dim() - 1); }
 inline Tensor mh(const Tensor& x) { return transpose(conj(x), -2, -1); }
 inline Tensor flip_last(const Tensor& x) { return transpose(x, -2, -1); }
 
-inline Dims batch_of(const Tensor& x) { return Dims(x.sizes().begin(), x.sizes().end() - 2); }
+inline Dims batch_of(const Tensor& x) {
+  require_matrices(x);
+  return Dims(x.sizes().begin(), x.sizes().end() - 2);
+}
 inline Dims with(Dims batch, std::initializer_list<int64_t> more) {
   for (int64_t n : more) batch.push_back(n);
   return batch;
@@ -23,6 +29,7 @@ inline Dims with(Dims batch, std::initializer_list<int64_t> more) {
 
 // Column-major copies of matrices, without history: (..., n, m) in memory for m x n.
 inline Tensor stack_of(const Tensor& x) {
+  require_matrices(x);
   tape::NoGrad off;
   Tensor t = transpose(plain(x), -2, -1), y = empty(t.sizes(), t.dtype(), t.device());
   copy_values(y, t);

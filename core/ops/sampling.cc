@@ -7,6 +7,7 @@
 #include "cpu/sample_gradients.h"
 #include "ops/arithmetic.h"
 #include "ops/primitives.h"
+#include "ops/kernel.h"
 #include "ops/random.h"
 #include "ops/views.h"
 #include "tape/tape.h"
@@ -131,6 +132,7 @@ Tensor _standard_gamma(const Tensor& shape, Generator* generator) {
 }
 
 Tensor _standard_gamma_grad(const Tensor& shape, const Tensor& sample) {
+  require_device(shape.device(), sample);
   Dims sizes = broadcast(shape.sizes(), sample.sizes());
   Tensor y = empty(sizes, shape.dtype(), shape.device());
   if (!on_meta(shape)) {
@@ -143,6 +145,7 @@ Tensor _standard_gamma_grad(const Tensor& shape, const Tensor& sample) {
 }
 
 Tensor _dirichlet_grad(const Tensor& x, const Tensor& alpha, const Tensor& total) {
+  for (const Tensor& other : {alpha, total}) require_device(x.device(), other);
   Dims sizes = broadcast(broadcast(x.sizes(), alpha.sizes()), total.sizes());
   Tensor y = empty(sizes, x.dtype(), x.device());
   if (!on_meta(x)) {
@@ -183,6 +186,8 @@ void _check_multinomial(const Tensor& weights, int64_t samples, bool replacement
 }
 
 Tensor _multinomial_with_replacement(const Tensor& weights, int64_t samples, Generator* generator) {
+  CHECK(weights.dim() == 1 || weights.dim() == 2, "prob_dist must be 1 or 2 dim");
+  CHECK(samples >= 0 && weights.size(weights.dim() - 1) > 0, "cannot sample n_sample <= 0 samples");
   int64_t rows = weights.dim() == 1 ? 1 : weights.size(0);
   Dims sizes = weights.dim() == 1 ? Dims{samples} : Dims{rows, samples};
   Tensor y = empty(sizes, DType::Int64, weights.device());

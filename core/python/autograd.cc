@@ -265,8 +265,10 @@ PyObject* remove_hook(PyObject*, PyObject* args) {
   PyObject* x;
   long long id;
   if (!PyArg_ParseTuple(args, "OL", &x, &id)) return nullptr;
-  tape::remove_hook(unwrap(x), id);
-  Py_RETURN_NONE;
+  return guarded([&]() -> PyObject* {
+    tape::remove_hook(unwrap(x), id);
+    Py_RETURN_NONE;
+  });
 }
 PyObject* push_saved_hooks(PyObject*, PyObject* args) {
   PyObject *pack, *unpack_;
