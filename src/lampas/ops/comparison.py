@@ -9,7 +9,7 @@ Tensor = _core.Tensor
 @composite(method=True)
 def equal(input, other):
     """Whether both have the same shape and elements (a bool; NaN differs from NaN)."""
-    if input.shape != other.shape:
+    if other.shape != input.shape:
         return False
     if input.dtype != other.dtype:
         raise RuntimeError(
