@@ -22,7 +22,7 @@ _add(
     "_make_per_tensor_quantized_tensor _make_per_channel_quantized_tensor dequantize",
     hint="numbers are not quantised",
 )
-_add("while_loop cond", "SymInt SymFloat SymBool TensorType", _GRAPHS)
+_add(types="TensorType", hint=_GRAPHS)
 _add("_scaled_mm _grouped_mm", hint="there are no 8-bit floating-point types")
 
 

@@ -61,11 +61,3 @@ def typename(obj):
     if module == "lampas" or module.startswith("lampas."):
         module = "torch" + module[len("lampas") :]
     return f"{module}.{kind.__qualname__}"
-
-
-@composite
-def is_autocast_enabled(device_type=None):
-    """Whether mixed precision is on for the device type (default: cuda)."""
-    from lampas import amp
-
-    return amp.is_enabled(device_type or "cuda")

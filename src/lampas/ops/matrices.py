@@ -314,3 +314,41 @@ def vander(x, N=None):
         raise RuntimeError("N must be greater than 1.")
     powers = x.unsqueeze(-1).expand(*x.shape, N - 1).cumprod(-1)
     return lampas.cat([lampas.ones_like(x).unsqueeze(-1).to(powers.dtype), powers], -1)
+
+
+def _old_vander(x, N=None, increasing=False):
+    """The Vandermonde matrix (n, N) of a vector, highest powers first unless `increasing`."""
+    if x.dim() != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    N = x.shape[0] if N is None else N
+    if N < 0:
+        raise RuntimeError("N must be non-negative.")
+    whole = not (x.is_floating_point() or x.is_complex())
+    dtype = lampas.int64 if whole else x.dtype
+    result = lampas.ones((x.shape[0], N), dtype=dtype, device=x.device)
+    if N > 1:
+        powers = x.to(result.dtype).unsqueeze(1).expand(-1, N - 1).cumprod(1)
+        result = lampas.cat([result[:, :1], powers], 1)
+    return result if increasing else result.flip(1)
+
+
+_old_vander.__name__ = "vander"
+composite(_old_vander)
+
+
+@composite(out=True)
+def nuclear_norm(input, dim=None, keepdim=False):
+    """The sum of the singular values of matrices over two dims; the last two by default."""
+    if isinstance(dim, bool):  # nuclear_norm(input, keepdim)
+        dim, keepdim = None, dim
+    return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
+
+
+@composite
+def norm_except_dim(v, pow=2, dim=0):
+    """p-norms over all dimensions but `dim`, which stay with size 1; dim -1: over all dimensions."""
+    if dim == -1:
+        return v.norm(pow)
+    v.size(dim)  # refuses a dimension out of range
+    others = [d for d in range(v.dim()) if d != dim % v.dim()]
+    return v.norm(pow, others, True) if others else v.abs()
