@@ -40,8 +40,8 @@ for _name in _core.__dict__:
 # Families of composites; each registers its functions and Tensor methods when imported.
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
-    "elementwise", "gradient", "storage", "defaults", "spectral", "factorizations", "solving",
-    "eigenvalues", "matrices", "products", "contraction", "constructors", "foreach", "checks", "lowrank", "absent", "retired",
+    "elementwise", "gradient", "storage", "untyped_storage", "defaults", "spectral", "factorizations", "solving",
+    "eigenvalues", "matrices", "products", "contraction", "constructors", "retired", "foreach", "checks", "lowrank", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
@@ -83,6 +83,11 @@ _LAZY_NAMES = {
     "AcceleratorError": "cuda",
     "segment_reduce": "ops.segments",
     "from_file": "ops.files",
+    **dict.fromkeys(
+        "Storage TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage ByteStorage CharStorage "
+        "ShortStorage IntStorage LongStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage".split(),
+        "storage",
+    ),
     **dict.fromkeys(
         "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype "
         "autocast_increment_nesting autocast_decrement_nesting clear_autocast_cache "
