@@ -1,5 +1,6 @@
-"""Functions that PyTorch has removed: the names are there and say what to use instead."""
+"""Functions that PyTorch has removed, which say what to use instead; older names of methods."""
 
+from lampas import _core
 from lampas.ops.register import composite
 
 _REMOVED = "This function was deprecated since version 1.9 and is now removed."
@@ -39,3 +40,47 @@ def _removed(name):
 
 for _name in _REPLACEMENTS:
     _removed(_name)
+
+
+_REINFORCE = """reinforce() was removed.
+Use torch.distributions instead.
+See https://pytorch.org/docs/main/distributions.html
+
+Instead of:
+
+probs = policy_network(state)
+action = probs.multinomial()
+next_state, reward = env.step(action)
+action.reinforce(reward)
+action.backward()
+
+Use:
+
+probs = policy_network(state)
+# NOTE: categorical is equivalent to what used to be called multinomial
+m = torch.distributions.Categorical(probs)
+action = m.sample()
+next_state, reward = env.step(action)
+loss = -m.log_prob(action) * reward
+loss.backward()
+"""
+
+
+@composite(public=False, method=True)
+def reinforce(self, reward):
+    """Removed from PyTorch: see distributions."""
+    raise RuntimeError(_REINFORCE)
+
+
+_core.Tensor.const_data_ptr = _core.Tensor.data_ptr
+
+
+@composite(public=False, method=True)
+def module_load(self, other, assign=False):
+    """What Module.load_state_dict puts in the place of `self` when parameters are swapped, not copied."""
+    from lampas.nn import Parameter
+
+    new = (other if assign else self.copy_(other)).detach()
+    if isinstance(self, Parameter) and not isinstance(new, Parameter):
+        return Parameter(new, requires_grad=self.requires_grad)
+    return new
