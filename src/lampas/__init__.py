@@ -82,6 +82,7 @@ _LAZY_NAMES = {
     "OutOfMemoryError": "cuda",
     "AcceleratorError": "cuda",
     "segment_reduce": "ops.segments",
+    "lobpcg": "ops.lobpcg",
     "from_file": "ops.files",
     **dict.fromkeys(
         "Storage TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage ByteStorage CharStorage "

@@ -78,9 +78,4 @@ _core.Tensor.const_data_ptr = _core.Tensor.data_ptr
 @composite(public=False, method=True)
 def module_load(self, other, assign=False):
     """What Module.load_state_dict puts in the place of `self` when parameters are swapped, not copied."""
-    from lampas.nn import Parameter
-
-    new = (other if assign else self.copy_(other)).detach()
-    if isinstance(self, Parameter) and not isinstance(new, Parameter):
-        return Parameter(new, requires_grad=self.requires_grad)
-    return new
+    return (other if assign else self.copy_(other)).detach()
