@@ -99,11 +99,7 @@ _LAZY_NAMES = {
         "set_autocast_gpu_dtype".split(),
         "amp.state",
     ),
-    **dict.fromkeys(
-        "SymInt SymFloat SymBool sym_int sym_float sym_not sym_max sym_min sym_ite sym_sqrt sym_sum cond "
-        "while_loop".split(),
-        "ops.control",
-    ),
+    **dict.fromkeys("SymInt SymFloat SymBool cond while_loop".split(), "ops.control"),
     **dict.fromkeys(
         "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
         "native_channel_shuffle cosine_embedding_loss hinge_embedding_loss margin_ranking_loss "

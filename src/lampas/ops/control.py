@@ -1,6 +1,4 @@
-"""Numbers and choices that PyTorch's tracers know about; here numbers are plain and choices are made at once."""
-
-import math
+"""Choices and loops that PyTorch's tracers know about, made at once here. Arithmetic for them is in `checks`."""
 
 import lampas
 from lampas import unavailable
@@ -10,62 +8,6 @@ SymInt, SymFloat, SymBool = (
     unavailable.type_(f"torch.{name}", "numbers that are not known yet exist only in a tracer")
     for name in ("SymInt", "SymFloat", "SymBool")
 )
-
-
-@composite
-def sym_int(a):
-    """The number without its fraction."""
-    return math.trunc(a)
-
-
-@composite
-def sym_float(a):
-    """The number as a float."""
-    return float(a)
-
-
-@composite
-def sym_not(a):
-    """not a."""
-    return not a
-
-
-def _same_kind(a, b, chosen):
-    return float(chosen) if isinstance(a, float) or isinstance(b, float) else chosen
-
-
-@composite
-def sym_max(a, b):
-    """The larger number; a float if one of them is."""
-    return _same_kind(a, b, max(a, b))
-
-
-@composite
-def sym_min(a, b):
-    """The smaller number; a float if one of them is."""
-    return _same_kind(a, b, min(a, b))
-
-
-@composite
-def sym_ite(b, t, f):
-    """t if b else f, of one type."""
-    if not isinstance(b, bool):
-        raise AssertionError(f"expected SymBool or bool, got {type(b)}")
-    if type(t) is not type(f):
-        raise AssertionError(f"type mismatch: {type(t)} vs {type(f)}")
-    return t if b else f
-
-
-@composite
-def sym_sqrt(a):
-    """The square root."""
-    return math.sqrt(a)
-
-
-@composite
-def sym_sum(args):
-    """The sum of the numbers."""
-    return sum(args)
 
 
 @composite
