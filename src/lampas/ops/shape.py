@@ -565,6 +565,9 @@ def _narrowed(x, dim, start, length):
             "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could "
             "this error message be improved?  If so, please report an enhancement request to PyTorch.)"
         )
+    if length < 0 and x.dim():
+        size = x.size(dim)
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return x.narrow(dim, start, length)
 
 
