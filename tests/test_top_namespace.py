@@ -86,6 +86,12 @@ t.kron(x, 1)
 t.cov(x, fweights=t.tensor([1, -1, 1]))
 t.cov(x, aweights=t.tensor([0., 0, 0]))
 t.narrow_copy(x, 2, 0, 1)
+t.narrow_copy(x, 0, 1, -1)
+t.multinomial(x.abs(), 1, out=t.empty(2, dtype=t.double))
+t.diff(x, 0, 1, x, x)
+t.autograd.grad(t.pdist(w, 0.).sum(), w), t.pdist(w).grad_fn.name()
+t.autograd.grad(t.pdist(w, 2.).sum(), w), t.autograd.grad(t.pdist(w, 1.5).sum(), w)
+t.autograd.grad(t.ldexp(w, w).sum(), w), t.ldexp(w, t.tensor(3)).grad_fn.name()
 """
 
 
@@ -95,8 +101,9 @@ def test_agrees(snippet):
     def run(module):
         x = module.tensor([[1.0, 2.0, -3.0], [0.5, 0.0, 4.0]])
         y = module.arange(24.0).reshape(2, 3, 4) / 7
+        w = module.arange(6.0).reshape(3, 2).requires_grad_()
         d = module.arange(12.0).reshape(6, 2) + 1
-        return eval(snippet, {"t": module, "x": x, "y": y, "d": d})
+        return eval(snippet, {"t": module, "x": x, "y": y, "d": d, "w": w})
 
     agree(run)
 

@@ -171,10 +171,10 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
+    if n == 0:  # PyTorch joins nothing then
+        return lampas.zeros_like(input).copy_(input)
     parts = [part for part in (prepend, input, append) if part is not None]
     joined = lampas.cat(parts, dim) if len(parts) > 1 else input
-    if n == 0:
-        return lampas.zeros_like(joined).copy_(joined) if joined is input else joined
     n = min(n, joined.shape[dim])
     for _ in range(n):
         length = joined.shape[dim]
