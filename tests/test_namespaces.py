@@ -169,7 +169,7 @@ def test_a_larger_world_is_refused(monkeypatch):
         ("fx.Tracer", ()), ("export.export", ()), ("sparse_coo_tensor", ()),
         ("distributed.fsdp.FullyShardedDataParallel", ()), ("distributed.tensor.DTensor", ()),
         ("distributed.tensor.DTensor.from_local", ()), ("distributed.checkpoint.save", ()),
-        ("jit.ScriptModule", ()), ("nested.nested_tensor", ([],)), ("while_loop", ()),
+        ("jit.ScriptModule", ()), ("nested.nested_tensor", ([],)),
         ("ao.quantization.prepare", ()), ("utils.cpp_extension.load", ()),
         ("nn.attention.flex_attention.flex_attention", ()), ("_dynamo.explain", ()),
         ("overrides.TorchFunctionMode", ()), ("quantize_per_tensor", ()),

@@ -40,8 +40,8 @@ for _name in _core.__dict__:
 # Families of composites; each registers its functions and Tensor methods when imported.
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
-    "elementwise", "gradient", "storage", "defaults", "spectral", "linalg", "matrices",
-    "contraction", "constructors", "foreach", "checks", "lowrank", "absent",
+    "elementwise", "gradient", "storage", "untyped_storage", "defaults", "spectral", "factorizations", "solving",
+    "eigenvalues", "matrices", "products", "contraction", "constructors", "retired", "foreach", "checks", "lowrank", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
@@ -75,11 +75,41 @@ _LAZY_NAMES = {
     "compile": "compiler",
     "vmap": "func",
     "autocast": "amp",
-    "OutOfMemoryError": "cuda",
-    "cosine_similarity": "nn.functional",
     "Future": "futures",
     **dict.fromkeys(("ScriptModule", "ScriptFunction"), "jit"),
     "as_torch": "launcher",
+    "GradScaler": "amp",
+    "OutOfMemoryError": "cuda",
+    "AcceleratorError": "cuda",
+    "segment_reduce": "ops.segments",
+    "lobpcg": "ops.lobpcg",
+    "from_file": "ops.files",
+    **dict.fromkeys(
+        "Storage TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage ByteStorage CharStorage "
+        "ShortStorage IntStorage LongStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage".split(),
+        "storage",
+    ),
+    **dict.fromkeys(
+        "is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype "
+        "autocast_increment_nesting autocast_decrement_nesting clear_autocast_cache "
+        "is_autocast_cache_enabled set_autocast_cache_enabled is_autocast_cpu_enabled "
+        "set_autocast_cpu_enabled get_autocast_cpu_dtype set_autocast_cpu_dtype is_autocast_ipu_enabled "
+        "set_autocast_ipu_enabled get_autocast_ipu_dtype set_autocast_ipu_dtype is_autocast_xla_enabled "
+        "set_autocast_xla_enabled get_autocast_xla_dtype set_autocast_xla_dtype get_autocast_gpu_dtype "
+        "set_autocast_gpu_dtype".split(),
+        "amp.state",
+    ),
+    **dict.fromkeys("SymInt SymFloat SymBool cond while_loop".split(), "ops.control"),
+    **dict.fromkeys(
+        "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
+        "native_channel_shuffle cosine_embedding_loss hinge_embedding_loss margin_ranking_loss "
+        "poisson_nll_loss triplet_margin_loss grid_sampler_2d grid_sampler_3d".split(),
+        "nn.functional.builtins",
+    ),
+    **dict.fromkeys(
+        "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled".split(),
+        "autograd.anomaly_mode",
+    ),
 }
 
 

@@ -121,6 +121,23 @@ def tolist(self):
 
 
 @method
+def storage(self):
+    """The memory as a vector of this tensor's type; see `untyped_storage`."""
+    from lampas.storage import TypedStorage, warn_removal
+
+    warn_removal(2)
+    return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
+
+
+@method
+def storage_type(self):
+    """The class of `storage()` for this type: lampas.FloatStorage, ..."""
+    from lampas import storage
+
+    return getattr(storage, f"{_TYPE_NAMES[str(self.dtype).rpartition('.')[2]]}Storage")
+
+
+@method
 def untyped_storage(self):
     """The block of memory this tensor shows, as bytes."""
     return _core._untyped_storage(self)
@@ -365,11 +382,43 @@ def is_pinned(self, device=None):
     return False
 
 
+_SET_FORMS = """
+ * ()
+{wrong} * (torch.Storage source)
+{wrong} * (torch.Storage source, int storage_offset, tuple of ints size, tuple of ints stride = None)
+ * (Tensor source)
+{wrong} * (Tensor source, int storage_offset, tuple of ints size, tuple of ints stride = None)
+"""
+
+
+def _untyped(source, dtype):
+    """The bytes of a TypedStorage of this type."""
+    from lampas.ops.call_errors import type_name
+    from lampas.storage import TypedStorage
+
+    if not isinstance(source, TypedStorage):
+        kind = type_name(source)
+        wrong = f"      didn't match because some of the arguments have invalid types: (!{kind}!)\n"
+        raise TypeError(
+            f"set_() received an invalid combination of arguments - got ({kind}), but expected one of:"
+            + _SET_FORMS.format(wrong=wrong)
+        )
+    if source.dtype is not dtype:
+        wanted, given = (_TYPE_NAMES[str(d).rpartition(".")[2]] for d in (dtype, source.dtype))
+        raise RuntimeError(
+            f"Expected a Storage of type {wanted.lower()} or an UntypedStorage, but got type {given} for "
+            "argument 1 'storage'"
+        )
+    return source.untyped()
+
+
 @method
 def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """Makes this tensor show the memory of another tensor or storage."""
     if source is None:
         source = self.new_empty(0)
+    if not isinstance(source, (Tensor, _core.UntypedStorage)):
+        source = _untyped(source, self.dtype)
     if isinstance(source, _core.UntypedStorage):
         if size is None:
             size, stride = (source.nbytes() // self.element_size(),), (1,)

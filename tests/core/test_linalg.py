@@ -22,6 +22,13 @@ def _symmetric(m, x):
     return (x + x.mH) / 2
 
 
+def _cond_1(m, x):
+    """PyTorch's cond(x, 1) overwrites an inverse that its own gradient needs."""
+    if m is lampas:
+        return m.linalg.cond(x, 1)
+    return m.linalg.matrix_norm(x, 1) * m.linalg.matrix_norm(m.linalg.inv(x), 1)
+
+
 SQUARE = {
     "inv": lambda m, x: m.linalg.inv(x),
     "det": lambda m, x: m.linalg.det(x),
@@ -59,14 +66,18 @@ SQUARE = {
     "norm 1": lambda m, x: m.linalg.matrix_norm(x, 1, dim=(0, 2)),
     "norm inf": lambda m, x: m.linalg.matrix_norm(x, float("inf"), dim=(2, 0), keepdim=True),
     "cond": lambda m, x: m.linalg.cond(x),
-    "cond 1": lambda m, x: m.linalg.cond(x, 1),
+    "cond 1": lambda m, x: _cond_1(m, x),
     "householder": lambda m, x: m.linalg.householder_product(x[..., :3], x[..., 0, :2]),
-    "ormqr": lambda m, x: m.ormqr(x[..., :3], x[..., 0, :2], x, True, True),
+    "ormqr": lambda m, x: m.ormqr(x[..., :3], x[..., 0, :3], x, True, True),
     "multi_dot": lambda m, x: m.linalg.multi_dot([x[0, 0], x[0], x[1, :, :2], x[2, :2]]),
     "cross": lambda m, x: m.linalg.cross(x[..., :3], x[..., 1:4]),
     "vecdot": lambda m, x: m.linalg.vecdot(x, x + 1),
     "vander": lambda m, x: m.linalg.vander(x[0], N=3),
+    "solve vectors": lambda m, x: m.linalg.solve(x, x[..., 0]),
     "lstsq": lambda m, x: m.linalg.lstsq(x[..., :3], x[..., 3:]).solution,
+    "lstsq vectors": lambda m, x: m.linalg.lstsq(x[..., :3], x[..., 3]).solution,
+    "lstsq residuals": lambda m, x: m.linalg.lstsq(x[..., :2], x[..., 2:], driver="gels")[:2],
+    "lstsq rank": lambda m, x: m.linalg.lstsq(x[..., :2], x[..., 2:], driver="gelsd"),
     "einsum": lambda m, x: m.einsum("bij,bjk,bkl->bil", x, x, x),
     "einsum trace": lambda m, x: m.einsum("...ii", x),
     "einsum dots": lambda m, x: m.einsum("...ij,...kj->...ik", x, x[0]),
@@ -95,6 +106,10 @@ DEFINITE = {
     "cholesky upper": lambda m, x: m.linalg.cholesky(_symmetric(m, x), upper=True),
     "cholesky_inverse": lambda m, x: m.cholesky_inverse(m.linalg.cholesky(x)),
     "cholesky_solve": lambda m, x: m.cholesky_solve(x[..., :2], m.linalg.cholesky(x)),
+    "cholesky_inverse full": lambda m, x: m.cholesky_inverse(x),
+    "cholesky_inverse upper": lambda m, x: m.cholesky_inverse(x, upper=True),
+    "cholesky_solve full": lambda m, x: m.cholesky_solve(x[0, :, :2], x),
+    "cholesky_solve upper": lambda m, x: m.cholesky_solve(x[..., :2], x[0], True),
     "logdet": lambda m, x: m.logdet(x),
     "eigh values": lambda m, x: m.linalg.eigh(x).eigenvalues,
     "ldl": lambda m, x: m.linalg.ldl_factor(x.detach()),
@@ -153,7 +168,70 @@ def test_empty(shape):
             assert_agree(lambda m, x, name=name: getattr(m.linalg, name)(x), x)
 
 
+NODES = [
+    lambda m, x: m.cholesky_inverse(x),
+    lambda m, x: m.cholesky_solve(x, x),
+    lambda m, x: m.linalg.solve(x, x[:, 0]),
+    lambda m, x: m.linalg.solve(x, x, left=False),
+    lambda m, x: m.linalg.pinv(x),
+    lambda m, x: m.linalg.lstsq(x, x).solution,
+    lambda m, x: m.linalg.householder_product(x, x[0]),
+    lambda m, x: m.ormqr(x, x[0], x),
+]
+
+
+@pytest.mark.parametrize("call", NODES)
+def test_nodes(call):
+    x = torch.eye(3, requires_grad=True)
+    names = [call(m, m.eye(3, requires_grad=True)).grad_fn.name() for m in (torch, lampas)]
+    assert names[0] == names[1]
+    assert call(torch, x).stride() == call(lampas, lampas.eye(3)).stride()
+
+
+@pytest.mark.parametrize("shape, reflectors", [((0, 0), 0), ((3, 2), 0), ((0, 3, 2), 2)])
+def test_no_reflectors(shape, reflectors):
+    for call in (
+        lambda m, a, tau: m.linalg.householder_product(a, tau),
+        lambda m, a, tau: m.ormqr(a[..., :reflectors], tau, a),
+    ):
+        a = torch.zeros(shape, requires_grad=True)
+        tau = torch.zeros(*shape[:-2], reflectors, requires_grad=True)
+        expected = call(torch, a, tau)
+        mine = lampas.zeros(shape, requires_grad=True)
+        got = call(lampas, mine, lampas.zeros(tuple(tau.shape)))
+        assert (tuple(got.shape), got.requires_grad) == (tuple(expected.shape), True)
+
+
 ERRORS = [
+    lambda m: m.cholesky_inverse(m.zeros(3, 3)),
+    lambda m: m.cholesky_inverse(m.ones(3, 3).int()),
+    lambda m: m.cholesky_solve(m.ones(3, 2), m.ones(3, 3).double()),
+    lambda m: m.cholesky_solve(m.ones(3, 2), m.ones(3, 3).int()),
+    lambda m: m.cholesky_solve(m.ones(4, 2), m.ones(3, 3)),
+    lambda m: m.cholesky_solve(m.ones(3, 2), m.ones(3, 4)),
+    lambda m: m.linalg.vander(m.ones(3).bool()),
+    lambda m: m.linalg.vander(m.ones(3), N=1),
+    lambda m: m.linalg.cross(m.ones(3), m.ones(3), dim=4),
+    lambda m: m.linalg.lstsq(m.ones(3), m.ones(3)),
+    lambda m: m.linalg.lstsq(m.ones(3, 3), m.ones(4)),
+    lambda m: m.linalg.lstsq(m.ones(3, 3), m.ones(3, 3).double()),
+    lambda m: m.linalg.lstsq(m.ones(3, 2), m.ones(2, 3, 2)),
+    lambda m: m.linalg.lstsq(m.ones(3, 2).half(), m.ones(3, 2).half()),
+    lambda m: m.linalg.lstsq(m.eye(3)[:, [0, 0]], m.ones(3, 2), driver="gels"),
+    lambda m: m.linalg.lstsq(m.ones(3, 2), m.ones(3, 2), driver="x"),
+    lambda m: m.lu(m.ones(3)),
+    lambda m: m.lu(m.ones(3, 3), out=(m.ones(0),)),
+    lambda m: m.ormqr(m.ones(3), m.ones(3), m.ones(3, 3)),
+    lambda m: m.ormqr(m.ones(3, 3), m.ones(3), m.ones(3)),
+    lambda m: m.ormqr(m.ones(3, 3), m.ones(2), m.ones(3, 3)),
+    lambda m: m.ormqr(m.ones(3, 2), m.ones(2), m.ones(4, 3)),
+    lambda m: m.ormqr(m.ones(3, 2), m.ones(2), m.ones(4, 2), left=False),
+    lambda m: m.ormqr(m.ones(2, 3, 2), m.ones(2, 2), m.ones(3, 3)),
+    lambda m: m.ormqr(m.ones(2, 3, 2), m.ones(2), m.ones(2, 3, 3)),
+    lambda m: m.ormqr(m.ones(2, 3, 2), m.ones(3, 2), m.ones(2, 3, 3)),
+    lambda m: m.ormqr(m.ones(2, 3, 2), m.ones(2, 2), m.ones(4, 3, 3)),
+    lambda m: m.ormqr(m.ones(3, 2), m.ones(2).double(), m.ones(3, 3)),
+    lambda m: m.ormqr(m.ones(3, 2).int(), m.ones(2).int(), m.ones(3, 3).int()),
     lambda m: m.linalg.inv(m.zeros(3, 3)),
     lambda m: m.linalg.inv(m.zeros(2, 3, 3)),
     lambda m: m.linalg.inv(m.zeros(2, 3)),

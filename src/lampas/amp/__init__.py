@@ -8,11 +8,6 @@ __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_av
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "maia", "xla", "ipu")
 
 
-def is_enabled(device_type):
-    """Whether mixed precision is on for the device type: never."""
-    return False
-
-
 def is_autocast_available(device_type):
     """Whether the device type knows mixed precision."""
     return device_type in _DEVICES

@@ -9,6 +9,7 @@ from lampas.autograd.function import Function
 from lampas.autograd.grad_mode import (
     enable_grad,
     inference_mode,
+    is_multithreading_enabled,
     no_grad,
     set_grad_enabled,
     set_multithreading_enabled,
@@ -35,6 +36,7 @@ _LAZY = {
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
     "Variable": "variable",
+    "NestedIOFunction": "function",
     "detect_anomaly": "anomaly_mode",
     "set_detect_anomaly": "anomaly_mode",
     "profiler": None,
@@ -63,4 +65,19 @@ is_grad_enabled = _core.is_grad_enabled
 
 def _profiler_enabled():
     """False: operators are not measured."""
+    return False
+
+
+def is_view_replay_enabled():
+    """False: how views are made again after a write is not recorded."""
+    return False
+
+
+def is_tensor_like(inp):
+    """Whether `inp` is a tensor or of a type that takes part in `__torch_function__`."""
+    return isinstance(inp, _core.Tensor) or hasattr(inp, "__torch_function__")
+
+
+def kineto_available():
+    """False: there is no Kineto in Lampas."""
     return False

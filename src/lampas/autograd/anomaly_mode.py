@@ -2,19 +2,39 @@
 
 from lampas import _core
 
+_check_nan = True
+is_anomaly_enabled = _core.is_anomaly_enabled
+
+
+def set_anomaly_enabled(enabled, check_nan=True):
+    """Turns anomaly detection on or off; check_nan: gradients that become NaN raise."""
+    global _check_nan
+    if not isinstance(enabled, bool):
+        raise TypeError(
+            "set_anomaly_enabled(): argument 'enabled' (position 1) must be bool, not "
+            f"{type(enabled).__name__}"
+        )
+    _core._set_anomaly(enabled, check_nan)
+    _check_nan = check_nan
+
+
+def is_anomaly_check_nan_enabled():
+    """Whether NaN gradients would raise in anomaly detection."""
+    return _check_nan
+
 
 class set_detect_anomaly:
     """Turns anomaly detection on or off: nodes remember the call that made them, NaN gradients raise."""
 
     def __init__(self, mode, check_nan=True):
-        self._before = _core.is_anomaly_enabled()
-        _core._set_anomaly(mode, check_nan)
+        self._before = is_anomaly_enabled(), _check_nan
+        set_anomaly_enabled(mode, check_nan)
 
     def __enter__(self):
         pass
 
     def __exit__(self, *_):
-        _core._set_anomaly(self._before, True)
+        set_anomaly_enabled(*self._before)
 
 
 class detect_anomaly:
@@ -31,8 +51,8 @@ class detect_anomaly:
         )
 
     def __enter__(self):
-        self._before = _core.is_anomaly_enabled()
-        _core._set_anomaly(True, self.check_nan)
+        self._before = is_anomaly_enabled(), _check_nan
+        set_anomaly_enabled(True, self.check_nan)
 
     def __exit__(self, *_):
-        _core._set_anomaly(self._before, True)
+        set_anomaly_enabled(*self._before)

@@ -64,6 +64,8 @@ class Function:
             "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
         )
 
+    node_name = ""  # what `grad_fn.name()` says; by default the class's name and "Backward"
+
     @staticmethod
     def forward(*args, **kwargs):
         raise NotImplementedError(
@@ -111,7 +113,7 @@ class Function:
         outputs = tuple(output) if several else (output,)
         backward = cls.backward if cls.backward is not Function.backward else cls.vjp
         made = _core._record_function(
-            cls.__name__ + "Backward",
+            cls.node_name or cls.__name__ + "Backward",
             ctx,
             functools.partial(backward, ctx),
             args,

@@ -129,17 +129,28 @@ class inference_mode(_Switch):
         return type(self)(self.mode)
 
 
+_multithreading = True
+
+
+def is_multithreading_enabled():
+    """What set_multithreading_enabled was given; backward runs on the calling thread all the same."""
+    return _multithreading
+
+
 class set_multithreading_enabled(_Switch):
-    """Accepted for compatibility: backward always runs on the calling thread."""
+    """Noted only: backward always runs on the calling thread."""
 
     def __init__(self, mode):
-        self.mode = mode
+        global _multithreading
+        self.before, self.mode = _multithreading, mode
+        _multithreading = mode
 
     def __enter__(self):
         pass
 
     def __exit__(self, *_):
-        pass
+        global _multithreading
+        _multithreading = self.before
 
     def clone(self):
         return type(self)(self.mode)

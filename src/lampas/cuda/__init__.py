@@ -12,6 +12,7 @@ _LACKING = (
     "from http://www.nvidia.com/Download/index.aspx"
 )
 OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch"})
+AcceleratorError = type("AcceleratorError", (RuntimeError,), {"__module__": "torch"})
 
 
 class CudaError(RuntimeError):

@@ -1,10 +1,15 @@
 """Discrete Fourier transforms. One-dimensional transforms and their gradients: `transform`."""
 
-import builtins
+import math
 
 import lampas
 from lampas import _core
-from lampas.fft.transform import complex_to_complex, complex_to_real, real_to_complex
+from lampas.fft.transform import (
+    by_stride,
+    complex_to_complex,
+    complex_to_real,
+    real_to_complex,
+)
 from lampas.ops.register import NAMESPACES, composite
 
 __all__ = [
@@ -43,7 +48,9 @@ def _label(x):
 
 def _complex(x, name):
     x = _floating(x, name)
-    return x if x.is_complex() else lampas.complex(x, lampas.zeros_like(x))
+    if x.is_complex():
+        return x
+    return x.to(lampas.complex128 if x.dtype is lampas.float64 else lampas.complex64)
 
 
 def _wrap(x, dim):
@@ -77,15 +84,15 @@ def _c2c(name, x, n, dim, norm, inverse):
     dim = _wrap(x, dim)
     n = x.shape[dim] if n is None else n
     _check_length(n)
-    return complex_to_complex(_sized(x, n, dim), dim, inverse, _scale(norm, inverse, n), True)
+    return complex_to_complex(_sized(x, n, dim), [dim], inverse, _scale(norm, inverse, n))
 
 
-def _r2c(name, x, n, dim, norm, inverse, inner=True):
+def _r2c(name, x, n, dim, norm, inverse):
     x = _floating(x, name, real_only=True)
     dim = _wrap(x, dim)
     n = x.shape[dim] if n is None else n
     _check_length(n)
-    y = real_to_complex(_sized(x, n, dim), dim, _scale(norm, inverse, n), inner)
+    y = real_to_complex(_sized(x, n, dim), [dim], _scale(norm, inverse, n))
     return y.conj() if inverse else y
 
 
@@ -95,7 +102,7 @@ def _c2r(name, x, n, dim, norm, inverse):
     n = 2 * (x.shape[dim] - 1) if n is None else n
     _check_length(n)
     x = _sized(x, n // 2 + 1, dim)
-    return complex_to_real(x if inverse else x.conj(), dim, n, _scale(norm, inverse, n), True)
+    return complex_to_real(x if inverse else x.conj(), dim, n, _scale(norm, inverse, n))
 
 
 @composite(namespace="fft", out=True)
@@ -165,16 +172,22 @@ def _axes(x, s, dim, half=False):
     return dims, sizes
 
 
-def _each(x, dims, sizes, norm, inverse, inner=False):
-    for d, n in zip(reversed(dims), reversed(sizes)):
-        x = complex_to_complex(_sized(x, n, d), d, inverse, _scale(norm, inverse, n), inner)
+def _resized(x, dims, sizes):
+    for d, n in zip(dims, sizes):
+        x = _sized(x, n, d)
     return x
+
+
+def _c2c_over(x, dims, sizes, norm, inverse):
+    x = _resized(x, dims, sizes)
+    scale = _scale(norm, inverse, math.prod(sizes))
+    return complex_to_complex(x, by_stride(x, dims), inverse, scale) if dims else x
 
 
 def _c2cn(name, x, s, dim, norm, inverse):
     x = _complex(x, name)
     dims, sizes = _axes(x, s, dim)
-    return _each(x, dims, sizes, norm, inverse)
+    return _c2c_over(x, dims, sizes, norm, inverse)
 
 
 def _r2cn(name, x, s, dim, norm, inverse):
@@ -182,8 +195,12 @@ def _r2cn(name, x, s, dim, norm, inverse):
     dims, sizes = _axes(x, s, dim)
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
-    x = _r2c(name, x, sizes[-1], dims[-1], norm, inverse, False)
-    return _each(x, dims[:-1], sizes[:-1], norm, inverse, inverse and len(dims) == 2)
+    x = _resized(x, dims, sizes)
+    if not inverse:
+        order = [*by_stride(x, dims[:-1]), dims[-1]]
+        return real_to_complex(x, order, _scale(norm, inverse, math.prod(sizes)))
+    half = _r2c(name, x, None, dims[-1], norm, inverse)
+    return _c2c_over(half, dims[:-1], sizes[:-1], norm, inverse)
 
 
 def _c2rn(name, x, s, dim, norm, inverse):
@@ -191,7 +208,7 @@ def _c2rn(name, x, s, dim, norm, inverse):
     dims, sizes = _axes(x, s, dim, half=True)
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
-    x = _each(x, dims[:-1], sizes[:-1], norm, inverse)
+    x = _c2c_over(x, dims[:-1], sizes[:-1], norm, inverse)
     return _c2r(name, x, sizes[-1], dims[-1], norm, inverse)
 
 

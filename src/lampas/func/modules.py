@@ -2,7 +2,7 @@
 
 import lampas
 
-__all__ = ["functional_call", "stack_module_state"]
+__all__ = ["functional_call", "replace_all_batch_norm_modules_", "stack_module_state"]
 
 
 def functional_call(
@@ -59,3 +59,12 @@ def _stacked(tables, parameters):
         whole = lampas.stack(column).detach()
         stacked[name] = whole.requires_grad_(wanted.pop()) if parameters else whole
     return stacked
+
+
+def replace_all_batch_norm_modules_(root):
+    """Takes the running statistics from all batch normalisations of a module, in place: they use the batch's."""
+    for module in root.modules():
+        if isinstance(module, lampas.nn.modules.batchnorm._BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

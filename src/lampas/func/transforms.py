@@ -288,3 +288,23 @@ def _columns(outputs, inputs):
                 lampas.stack(column, -1).reshape(shape) if column else y.new_zeros(shape)
             )
     return table
+
+
+def functionalize(func, *, remove="mutations"):
+    """func itself: only a tracer sees whether writes in place or views were replaced."""
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError(
+            "functionalize(f, remove='mutations'): received invalid argument for remove="
+            f"{remove}. Valid options are:\n     remove='mutations': all inplace and out= operators will be "
+            "removed from the program, and replaced with their out-of-place equivalents.\n     "
+            "remove='mutations_and_views': In addition to the above, all aliasing operators {view} will be "
+            "replaced with their non-aliasing counterparts, {view}_copy.\n"
+        )
+    return func
+
+
+def debug_unwrap(tensor, *, recurse=True):
+    """The tensor inside those that transforms wrap; nothing is wrapped here."""
+    if not isinstance(tensor, lampas.Tensor):
+        raise RuntimeError("debug_unwrap(tensor): tensor must be a torch.Tensor")
+    return tensor

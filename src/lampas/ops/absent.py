@@ -22,7 +22,7 @@ _add(
     "_make_per_tensor_quantized_tensor _make_per_channel_quantized_tensor dequantize",
     hint="numbers are not quantised",
 )
-_add("while_loop cond", "SymInt SymFloat SymBool TensorType", _GRAPHS)
+_add(types="TensorType", hint=_GRAPHS)
 _add("_scaled_mm _grouped_mm", hint="there are no 8-bit floating-point types")
 
 
@@ -60,7 +60,7 @@ def _no_such_device(kind):
     return move
 
 
-_core.Tensor.xpu = _no_such_device("xpu")
+_core.Tensor.xpu, _core.Tensor.mtia = _no_such_device("xpu"), _no_such_device("mtia")
 _core.Tensor.record_stream = unavailable.function(
     "torch.Tensor.record_stream", "there are no streams to record on"
 )

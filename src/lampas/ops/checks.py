@@ -145,7 +145,11 @@ def sym_not(a):
 
 @composite
 def sym_ite(b, t, f):
-    """`t` where `b`, a bool, holds, else `f`."""
+    """`t` where `b`, a bool, holds, else `f`, of the same type."""
+    if not isinstance(b, bool):
+        raise AssertionError(f"expected SymBool or bool, got {type(b)}")
+    if type(t) is not type(f):
+        raise AssertionError(f"type mismatch: {type(t)} vs {type(f)}")
     return t if b else f
 
 

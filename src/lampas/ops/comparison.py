@@ -9,7 +9,7 @@ Tensor = _core.Tensor
 @composite(method=True)
 def equal(input, other):
     """Whether both have the same shape and elements (a bool; NaN differs from NaN)."""
-    if input.shape != other.shape:
+    if other.shape != input.shape:
         return False
     if input.dtype != other.dtype:
         raise RuntimeError(
@@ -61,11 +61,3 @@ def typename(obj):
     if module == "lampas" or module.startswith("lampas."):
         module = "torch" + module[len("lampas") :]
     return f"{module}.{kind.__qualname__}"
-
-
-@composite
-def is_autocast_enabled(device_type=None):
-    """Whether mixed precision is on for the device type (default: cuda)."""
-    from lampas import amp
-
-    return amp.is_enabled(device_type or "cuda")

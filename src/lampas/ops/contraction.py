@@ -1,4 +1,4 @@
-"""Contractions of tensors over named or numbered dimensions: einsum, tensordot, kron."""
+"""Contractions of tensors over named or numbered dimensions: einsum, tensordot, inner, kron."""
 
 import math
 
@@ -245,6 +245,25 @@ def tensordot(a, b, dims=2, out=None):
 
 
 @composite(method=True, out=True)
+def inner(input, other):
+    """The sums of products over the last dimension of both; with a 0-d tensor the plain product."""
+    if not input.dim() or not other.dim():
+        return input * other
+    if input.shape[-1] != other.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@composite(method=True, out=True)
+def ger(input, vec2):
+    """As outer."""
+    return lampas.outer(input, vec2)
+
+
+@composite(method=True, out=True)
 def kron(input, other):
     """The Kronecker product: every element of `input` times all of `other`."""
     rank = max(input.dim(), other.dim())
@@ -254,9 +273,3 @@ def kron(input, other):
     wide_b = [size for n in b.shape for size in (1, n)]
     product = a.reshape(wide_a) * b.reshape(wide_b)
     return product.reshape([n * k for n, k in zip(a.shape, b.shape)])
-
-
-@composite(method=True, out=True)
-def ger(input, vec2):
-    """The outer product of two vectors; an older name of `outer`."""
-    return lampas.outer(input, vec2)

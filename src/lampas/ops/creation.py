@@ -1,5 +1,7 @@
 """Making tensors from data, and questions about types. Factories by shape (zeros, arange ...) are primitives."""
 
+import sys
+
 from lampas import _core, hints
 from lampas.ops.register import composite
 
@@ -118,7 +120,10 @@ def is_tensor(obj):
 @composite
 def is_storage(obj):
     """Whether `obj` is a storage."""
-    return isinstance(obj, _core.UntypedStorage)
+    if isinstance(obj, _core.UntypedStorage):
+        return True
+    typed = sys.modules.get("lampas.storage")  # without it there are none
+    return typed is not None and isinstance(obj, typed.TypedStorage)
 
 
 def _question(name):

@@ -9,7 +9,7 @@ from lampas.ops.register import FUNCTIONS, composite
 
 _state = {
     "deterministic": False, "warn_only": False, "fill": True, "precision": "highest", "warn_always": False,
-    "interop": 1, "device": None, "autocast": 0, "warned_of_tensor_type": False,
+    "interop": 1, "device": None, "warned_of_tensor_type": False,
 }  # fmt: skip
 
 
@@ -175,73 +175,9 @@ def is_vulkan_available():
 _core.Tensor.is_distributed = is_distributed
 
 
-def _autocast_question(name):
-    def ask():
-        from lampas import amp
-
-        return amp.is_enabled(name)
-
-    return ask
-
-
-for _device in ("cpu", "ipu", "xla"):
-    _ask = _autocast_question(_device)
-    _ask.__name__ = _ask.__qualname__ = f"is_autocast_{_device}_enabled"
-    composite(_ask)
-
-
 @composite
-def is_autocast_cache_enabled():
-    """True."""
-    return True
-
-
-@composite
-def set_autocast_enabled(device_type, enabled=None):
-    """Switches mixed precision for a device type (or, given only a bool, for CUDA): off, or it raises."""
-    if enabled is None:
-        device_type, enabled = "cuda", device_type
-    if enabled:
-        raise NotImplementedError(f"torch.set_autocast_enabled({device_type!r}, True)")
-
-
-@composite
-def autocast_increment_nesting():
-    """Enters a block of mixed precision: its depth afterwards."""
-    _state["autocast"] += 1
-    return _state["autocast"]
-
-
-@composite
-def autocast_decrement_nesting():
-    """Leaves a block of mixed precision: its depth afterwards."""
-    _state["autocast"] -= 1
-    return _state["autocast"]
-
-
-@composite
-def clear_autocast_cache():
-    """Nothing is kept that could be cleared."""
-
-
-def _autocast_dtype(name, device_type):
-    def ask():
-        import warnings
-
-        warnings.warn(
-            f"torch.{name}() is deprecated. Please use torch.get_autocast_dtype('{device_type}') "
-            "instead.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return get_autocast_dtype(device_type)
-
-    ask.__name__ = ask.__qualname__ = name
-    return ask
-
-
-for _name, _device in (("cpu", "cpu"), ("gpu", "cuda")):
-    composite(_autocast_dtype(f"get_autocast_{_name}_dtype", _device))
+def init_num_threads():
+    """Nothing: the pool of threads is made when it is first needed."""
 
 
 @composite
@@ -261,12 +197,6 @@ def get_device_module(device=None):
         raise RuntimeError(
             f"Device '{device}' does not have a corresponding module registered as 'torch.{kind}'."
         ) from None
-
-
-@composite
-def get_autocast_dtype(device_type):
-    """The lower precision of mixed precision: bfloat16 on the CPU, float16 elsewhere."""
-    return _core.bfloat16 if device_type == "cpu" else _core.float16
 
 
 FUNCTIONS["legacy_contiguous_format"] = _core.contiguous_format

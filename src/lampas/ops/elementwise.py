@@ -4,6 +4,7 @@ import math
 
 import lampas
 from lampas import _core
+from lampas.ops.one_node import one_node
 from lampas.ops.register import composite
 
 Tensor = _core.Tensor
@@ -115,6 +116,20 @@ def frexp(input):
     return return_types.make("frexp", ("mantissa", "exponent"))((mantissa.to(input.dtype), e))
 
 
+def _scaled(input, other):
+    return input * lampas.pow(2.0, other)
+
+
+def _ldexp_gradient(grads, args, outputs):
+    (g,), (input, other), (y,) = grads, args, outputs
+    inputs = _ldexp(g, other.conj() if other.is_complex() else other)
+    others = g * (y.conj() if y.is_complex() else y) * math.log(2)
+    return inputs.sum_to_size(input.shape), others.sum_to_size(other.shape)
+
+
+_ldexp = one_node("LdexpBackward0", _scaled, _ldexp_gradient)
+
+
 @composite(method=True, inplace=True, out=True)
 def ldexp(input, other):
     """input * 2**other."""
@@ -126,7 +141,7 @@ def ldexp(input, other):
         raise TypeError(
             f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
         )
-    return input * lampas.pow(2.0, other)
+    return _ldexp(input, other)
 
 
 # --- gamma functions ---

@@ -1,51 +1,65 @@
-"""Randomised low-rank factorisations (Halko, Martinsson, Tropp 2011, algorithms 4.4 and 5.1)."""
+"""Singular values and principal components of matrices that are nearly of low rank, by random projection.
+
+Source: N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness", 2009, algorithms 4.4 and 5.1.
+"""
 
 import lampas
 from lampas.ops.register import composite
 
 
-def _transpose(a):
-    return a.mH if a.is_complex() else a.mT
+def _basis(A, q, niter, M):
+    """Orthonormal columns (..., m, q) whose span nearly holds that of A - M, by subspace iteration."""
 
+    def times(X):
+        return A @ X if M is None else A @ X - M @ X
 
-def _range_of(a, q, niter):
-    """An orthonormal basis (..., rows, q) of most of the range of `a`."""
-    start = lampas.randn(a.shape[-1], q, dtype=a.dtype, device=a.device)
-    basis = lampas.linalg.qr(a @ start).Q
+    def back(X):
+        return A.mH @ X if M is None else A.mH @ X - M.mH @ X
+
+    Q = lampas.linalg.qr(times(lampas.randn(A.shape[-1], q, dtype=A.dtype, device=A.device))).Q
     for _ in range(niter):
-        basis = lampas.linalg.qr(_transpose(a) @ basis).Q
-        basis = lampas.linalg.qr(a @ basis).Q
-    return basis
+        Q = lampas.linalg.qr(back(Q)).Q
+        Q = lampas.linalg.qr(times(Q)).Q
+    return Q
 
 
 @composite
 def svd_lowrank(A, q=6, niter=2, M=None):
-    """U (..., m, q), S (..., q), V (..., n, q) with A - M nearly U diag(S) V^H; it draws random numbers.
+    """(U, S, V) with A - M nearly U diag(S) Vᴴ: q singular values of (..., m, n).
 
-    niter: power iterations, which make it more accurate.
+    niter: rounds of subspace iteration. A random projection is drawn from the default generator.
     """
-    rows, columns = A.shape[-2:]
-    centred = A if M is None else A - M.expand(A.shape)
-    wide = rows < columns
-    if wide:  # the smaller side is factored
-        centred = _transpose(centred)
-    basis = _range_of(centred, q, niter)
-    u, s, vh = lampas.linalg.svd(_transpose(basis) @ centred, full_matrices=False)
-    u, v = basis @ u, _transpose(vh)
-    return (v, s, u) if wide else (u, s, v)
+    q = 6 if q is None else q
+    m, n = A.shape[-2:]
+    if M is not None:
+        M = M.broadcast_to(A.shape)
+    wide = m < n
+    if wide:
+        A, M = A.mH, None if M is None else M.mH
+    Q = _basis(A, q, niter, M)
+    B = Q.mH @ A if M is None else Q.mH @ A - Q.mH @ M
+    U, S, Vh = lampas.linalg.svd(B, full_matrices=False)
+    U, V = Q @ U, Vh.mH
+    return (V, S, U) if wide else (U, S, V)
 
 
 @composite
 def pca_lowrank(A, q=None, center=True, niter=2):
-    """The principal components of the rows of A, as svd_lowrank of the centred matrix gives them."""
+    """(U, S, V): principal directions V (..., n, q) of the rows of A (..., m, n), by svd_lowrank.
+
+    q: default min(6, m, n). center: the mean of the rows is taken away first.
+    """
     if not isinstance(A, lampas.Tensor):
         raise TypeError(f"A: expected Tensor, got {type(A)}")
-    rows, columns = A.shape[-2:]
-    q = min(6, rows, columns) if q is None else q
-    if not 0 <= q <= min(rows, columns):
+    m, n = A.shape[-2:]
+    if q is None:
+        q = min(6, m, n)
+    elif not 0 <= q <= min(m, n):
         raise ValueError(
-            f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(rows, columns)}"
+            f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}"
         )
     if niter < 0:
         raise ValueError(f"niter(={niter}) must be non-negative integer")
-    return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)
+    if center:
+        A = A - A.mean(-2, keepdim=True)
+    return svd_lowrank(A, q, niter)

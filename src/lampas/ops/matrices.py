@@ -1,10 +1,11 @@
-"""Norms, ranks, inverses in the least-squares sense, powers, exponentials and products of matrices."""
+"""Norms, ranks, inverses in the least-squares sense, powers and exponentials of matrices."""
 
 import math
 
 import lampas
 from lampas import _core
-from lampas.ops.linalg import check_floating, check_matrix, check_square
+from lampas.ops.matrix_checks import check_floating, check_matrix, check_square, label
+from lampas.ops.one_node import one_node
 from lampas.ops.register import composite
 
 _INF = float("inf")
@@ -37,9 +38,7 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """The norm of matrices over the two dims. ord: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
     name = "linalg.matrix_norm"
     check_matrix(A, name)
-    check_floating(
-        A, name, low_precision=not isinstance(ord, str) and abs(ord) != 2 or ord == "fro"
-    )
+    check_floating(A, name, low=not isinstance(ord, str) and abs(ord) != 2 or ord == "fro")
     dim = tuple(dim)
     if isinstance(ord, str):
         if ord not in ("fro", "nuc"):
@@ -163,32 +162,17 @@ def _pseudo_inverse(A, atol, rtol, hermitian):
     return (Vh.mH * scale.unsqueeze(-2)) @ U.mH
 
 
-_PINV = None
-
-
-def _pinv_function():
+def _pinv_gradient(grads, args, outputs):
     """Golub and Pereyra's derivative (1973), which needs no distinct singular values."""
-    global _PINV
-    if _PINV is None:
+    (g,), A, (P,) = grads, args[0], outputs
+    gh, Ph = g.mH, P.mH
+    inner = -(Ph @ g @ Ph)
+    left = (gh - A @ (P @ gh)) @ P @ Ph  # what leaves the range of A
+    right = Ph @ P @ (gh - (gh @ P) @ A)
+    return (inner + left + right,)
 
-        class LinalgPinv(lampas.autograd.Function):
-            @staticmethod
-            def forward(ctx, A, atol, rtol, hermitian):
-                P = _pseudo_inverse(A, atol, rtol, hermitian)
-                ctx.save_for_backward(A, P)
-                return P
 
-            @staticmethod
-            def backward(ctx, g):
-                A, P = ctx.saved_tensors
-                gh, Ph = g.mH, P.mH
-                inner = -(Ph @ g @ Ph)
-                left = (gh - A @ (P @ gh)) @ P @ Ph  # what leaves the range of A
-                right = Ph @ P @ (gh - (gh @ P) @ A)
-                return inner + left + right, None, None, None
-
-        _PINV = LinalgPinv
-    return _PINV
+_pinv = one_node("LinalgPinvBackward0", _pseudo_inverse, _pinv_gradient)
 
 
 @composite(namespace="linalg", out=True)
@@ -199,7 +183,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     if hermitian:
         check_square(A, "linalg.pinv")
     rtol = rcond if rcond is not None else rtol
-    return _pinv_function().apply(A, atol, rtol, hermitian)
+    return _pinv(A, atol, rtol, hermitian)
 
 
 @composite(method=True)
@@ -269,7 +253,7 @@ def _exponential(A):
 @composite(namespace="linalg")
 def matrix_exp(A):
     """The exponential of (..., n, n)."""
-    check_floating(A, "linalg.matrix_exp", low_precision=True)
+    check_floating(A, "linalg.matrix_exp", low=True)
     check_square(A, "linalg.matrix_exp")
     if not A.numel() or A.is_meta:
         return A.clone()
@@ -283,128 +267,6 @@ def _old_matrix_exp(input):
 
 _old_matrix_exp.__name__ = "matrix_exp"
 composite(_old_matrix_exp, method=True)
-
-
-# --- products ---
-
-
-@composite(namespace="linalg", out=True)
-def cross(input, other, *, dim=-1):
-    """The cross product of vectors of three elements along `dim`."""
-    if input.dim() != other.dim():
-        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
-    if input.shape[dim] != 3 or other.shape[dim] != 3:
-        raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
-        )
-    forth, back = (x.index_select(dim, lampas.tensor(order, device=x.device))
-                   for x, order in ((input, (1, 2, 0)), (input, (2, 0, 1))))  # fmt: skip
-    other_forth, other_back = (other.index_select(dim, lampas.tensor(order, device=other.device))
-                               for order in ((1, 2, 0), (2, 0, 1)))  # fmt: skip
-    return forth * other_back - back * other_forth
-
-
-def _old_cross(input, other, dim=None):
-    """As linalg.cross; dim: the first of length 3 by default."""
-    if dim is None:
-        dim = next((d for d, size in enumerate(input.shape) if size == 3), None)
-        if dim is None:
-            raise RuntimeError("no dimension of size 3 in input")
-    return cross(input, other, dim=dim)
-
-
-_old_cross.__name__ = "cross"
-composite(_old_cross, method=True, out=True)
-
-
-@composite(namespace="linalg", out=True)
-def vecdot(x, y, *, dim=-1):
-    """The dot products of vectors along `dim`, the first one conjugated."""
-    check_floating(x, "linalg.vecdot", low_precision=True)
-    return (x.conj() * y).sum(dim)
-
-
-@composite(namespace="linalg", out=True)
-def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
-    """A view of the diagonals of matrices."""
-    return _core.diagonal(A, offset, dim1, dim2)
-
-
-@composite(namespace="linalg", out=True)
-def matmul(input, other):
-    """As lampas.matmul."""
-    return _core.matmul(input, other)
-
-
-def _chain_order(sizes):
-    """Where to split each product of a chain for the fewest multiplications (Cormen et al., 15.2)."""
-    n = len(sizes) - 1
-    cost = [[0] * n for _ in range(n)]
-    split = [[0] * n for _ in range(n)]
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
-            cost[i][j], split[i][j] = min(
-                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            )
-    return split
-
-
-@composite(namespace="linalg", out=True)
-def multi_dot(tensors):
-    """The product of several matrices, in the cheapest order; the first and last may be vectors."""
-    tensors = list(tensors)
-    if len(tensors) < 2:
-        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
-    first, last = tensors[0], tensors[-1]
-    for name, tensor in (("first", first), ("last", last)):
-        if tensor.dim() not in (1, 2):
-            raise RuntimeError(
-                f"multi_dot(): the {name} tensor must be 1D or 2D but got {tensor.dim()}D"
-            )
-    for place, tensor in enumerate(tensors[1:-1], 1):
-        if tensor.dim() != 2:
-            raise RuntimeError(f"multi_dot(): tensor {place} must be 2D but got {tensor.dim()}D")
-    if any(tensor.dtype != first.dtype for tensor in tensors):
-        raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
-    shape = (first.shape[:-1] if first.dim() == 2 else ()) + (
-        last.shape[1:] if last.dim() == 2 else ()
-    )
-    if first.dim() == 1:
-        tensors[0] = first.unsqueeze(0)
-    if last.dim() == 1:
-        tensors[-1] = last.unsqueeze(-1)
-    for place, (left, right) in enumerate(zip(tensors, tensors[1:])):
-        if left.shape[1] != right.shape[0]:
-            raise RuntimeError(
-                f"multi_dot(): tensors {place} and {place + 1} with shapes [{left.shape[0]}, {left.shape[1]}] and "
-                f"[{right.shape[0]}, {right.shape[1]}] cannot be multiplied"
-            )
-    split = _chain_order([t.shape[0] for t in tensors] + [tensors[-1].shape[1]])
-
-    def product(i, j):
-        if i == j:
-            return tensors[i]
-        k = split[i][j]
-        return product(i, k) @ product(k + 1, j)
-
-    return product(0, len(tensors) - 1).view(shape)
-
-
-@composite
-def chain_matmul(*matrices, out=None):
-    """As linalg.multi_dot, of matrices only."""
-    if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
-        matrices = matrices[0]
-    for matrix in matrices:
-        if matrix.dim() != 2:
-            raise RuntimeError(f"Tensor dimension is {matrix.dim()}, expected 2 instead.")
-    if not matrices:
-        raise RuntimeError("chain_matmul(): Expected one or more matrices")
-    if len(matrices) == 1:
-        return matrices[0].clone()
-    return multi_dot(matrices, out=out) if out is not None else multi_dot(matrices)
 
 
 # --- tensors as matrices ---
@@ -441,12 +303,52 @@ def tensorinv(A, ind=2):
 @composite(namespace="linalg")
 def vander(x, N=None):
     """The Vandermonde matrix (..., n, N): powers 0 to N - 1 of x; N is n by default."""
+    if x.dtype in (lampas.bool, lampas.float16, lampas.bfloat16):
+        raise RuntimeError(
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {label(x.dtype)}"
+        )
     if x.dim() == 0:
-        raise RuntimeError("Expected a 1-D or more tensor")
+        x = x.unsqueeze(0)
     N = x.shape[-1] if N is None else N
     if N <= 1:
-        raise RuntimeError(f"N must be greater than 1, got {N}")
-    if x.dtype in (lampas.bool, lampas.uint8, lampas.int8, lampas.int16, lampas.int32):
-        x = x.long()
+        raise RuntimeError("N must be greater than 1.")
     powers = x.unsqueeze(-1).expand(*x.shape, N - 1).cumprod(-1)
-    return lampas.cat([lampas.ones_like(x).unsqueeze(-1), powers], -1)
+    return lampas.cat([lampas.ones_like(x).unsqueeze(-1).to(powers.dtype), powers], -1)
+
+
+def _old_vander(x, N=None, increasing=False):
+    """The Vandermonde matrix (n, N) of a vector, highest powers first unless `increasing`."""
+    if x.dim() != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    N = x.shape[0] if N is None else N
+    if N < 0:
+        raise RuntimeError("N must be non-negative.")
+    whole = not (x.is_floating_point() or x.is_complex())
+    dtype = lampas.int64 if whole else x.dtype
+    result = lampas.ones((x.shape[0], N), dtype=dtype, device=x.device)
+    if N > 1:
+        powers = x.to(result.dtype).unsqueeze(1).expand(-1, N - 1).cumprod(1)
+        result = lampas.cat([result[:, :1], powers], 1)
+    return result if increasing else result.flip(1)
+
+
+_old_vander.__name__ = "vander"
+composite(_old_vander)
+
+
+@composite(out=True)
+def nuclear_norm(input, dim=None, keepdim=False):
+    """The sum of the singular values of matrices over two dims; the last two by default."""
+    if isinstance(dim, bool):  # nuclear_norm(input, keepdim)
+        dim, keepdim = None, dim
+    return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim)
+
+
+@composite
+def norm_except_dim(v, pow=2, dim=0):
+    """p-norms over all dimensions but `dim`, which stay with size 1; dim -1: over all dimensions."""
+    if dim == -1:
+        return v.norm(pow)
+    v.size(dim)  # refuses a dimension out of range
+    others = [d for d in range(v.dim()) if d != dim % v.dim()]
+    return v.norm(pow, others, True) if others else v.abs()

@@ -2,20 +2,27 @@
 
 import lampas
 from lampas import _core
+from lampas.ops.matrix_checks import label
 from lampas.ops.register import composite
 
 _SELU_ALPHA = 1.7580993408473766  # scale * alpha of SELU
 
 
-@composite(method=True, out=True)
-def multinomial(input, num_samples, replacement=False, *, generator=None):
+@composite(method=True)
+def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with probabilities in proportion to `input`.
 
     input: (categories) or (rows, categories), floating, not negative. Result: int64, (num_samples)
     or (rows, num_samples). Raises RuntimeError for weights that are no distribution. Without
     replacement: the largest of weight / exponential noise, P. Efraimidis, P. Spirakis, 2006.
     """
-    weights = input.detach()
+    if out is not None and out.dtype is not _core.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {label(out.dtype)}")
+    drawn = _multinomial(input.detach(), num_samples, replacement, generator)
+    return drawn if out is None else _core._write_out("multinomial", out, drawn)
+
+
+def _multinomial(weights, num_samples, replacement, generator):
     _core._check_multinomial(weights, num_samples, replacement)
     if replacement and num_samples > 1:
         return _core._multinomial_with_replacement(weights, num_samples, generator)

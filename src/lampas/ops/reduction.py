@@ -171,10 +171,10 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
+    if n == 0:  # PyTorch joins nothing then
+        return lampas.zeros_like(input).copy_(input)
     parts = [part for part in (prepend, input, append) if part is not None]
     joined = lampas.cat(parts, dim) if len(parts) > 1 else input
-    if n == 0:
-        return lampas.zeros_like(joined).copy_(joined) if joined is input else joined
     n = min(n, joined.shape[dim])
     for _ in range(n):
         length = joined.shape[dim]
@@ -243,6 +243,8 @@ def _check_weights(name, weights, count, floating):
             f"cov(): expected {name} to have the same numel as there are observations in the input "
             f"but got {weights.numel()} != {count}"
         )
+    if not weights.is_meta and bool((weights < 0).any()):
+        raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
 @composite(method=True)
@@ -265,6 +267,8 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         _check_weights("aweights", aweights, count, True)
         weights = aweights if weights is None else weights * aweights
     total = count if weights is None else weights.sum()
+    if weights is not None and not weights.is_meta and not bool(total):
+        raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     scaled = rows if weights is None else rows * weights
     centre = scaled.sum(1) / total
     if weights is None or correction == 0 or aweights is None:

@@ -3,6 +3,7 @@
 import functools
 
 from lampas import _core
+from lampas.ops.call_errors import explained, takes_tensors
 
 FUNCTIONS = {}  # name -> function, for the namespace `lampas`
 NAMESPACES = {}  # "linalg" -> {name: function}, ...
@@ -30,13 +31,14 @@ def composite(
             namespace=namespace,
         )
     plain = function
-    shown = _with_out(plain) if out else plain
+    spoken = f"{namespace}_{plain.__name__}" if namespace else plain.__name__
+    shown = _with_out(plain, spoken) if out else _explaining(plain, spoken)
     table = NAMESPACES.setdefault(namespace, {}) if namespace else FUNCTIONS
     for name in (plain.__name__, *aliases):
         if public:
             table[name] = shown
         if method:
-            setattr(_core.Tensor, name, plain)
+            setattr(_core.Tensor, name, _explaining(plain, spoken, bound=True))
         if inplace:
             writing = _in_place(plain, name)
             setattr(_core.Tensor, name + "_", writing)
@@ -45,10 +47,16 @@ def composite(
     return shown
 
 
-def _with_out(function):
+def _with_out(function, spoken):
     @functools.wraps(function)
     def with_out(*args, out=None, **kwargs):
-        result = function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except (AttributeError, TypeError):
+            better = explained(function, spoken, args, kwargs)
+            if better is None:
+                raise
+            raise better from None
         if out is None:
             return result
         written = _core._write_out(function.__name__, out, result)
@@ -56,6 +64,23 @@ def _with_out(function):
         return written if not isinstance(result, tuple) or kind is tuple else kind(written)
 
     return with_out
+
+
+def _explaining(function, spoken, bound=False):
+    if not takes_tensors(function, bound):
+        return function
+
+    @functools.wraps(function)
+    def explaining(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except (AttributeError, TypeError):
+            better = explained(function, spoken, args, kwargs, bound)
+            if better is None:
+                raise
+            raise better from None
+
+    return explaining
 
 
 def _in_place(function, name):

@@ -553,8 +553,22 @@ for _name in (
         _copying("alias_copy", lambda x: x[...])
     elif _name.startswith("view_as"):
         _copying(_name + "_copy", lambda x, name=_name: getattr(lampas, name)(x))
+    elif _name == "narrow":
+        _copying("narrow_copy", lambda x, dim, start, length: _narrowed(x, dim, start, length))
     else:
         _copying(_name + "_copy", getattr(Tensor, _name))
+
+
+def _narrowed(x, dim, start, length):
+    if dim >= x.dim() > 0:
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could "
+            "this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
+    if length < 0 and x.dim():
+        size = x.size(dim)
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return x.narrow(dim, start, length)
 
 
 def _at(x, dim, start, end, step):

@@ -6,7 +6,7 @@ The update rules are not here: each optimizer has its own file, built on `parame
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
 
@@ -145,6 +145,10 @@ class Optimizer:
         TypeError: `params` is a tensor, a set, or holds something other than tensors.
         ValueError: no parameters, a non-leaf tensor, or a tensor in two groups.
     """
+
+    # Hooks around step: f(optimizer, args, kwargs); that before it may give new (args, kwargs).
+    OptimizerPreHook = Callable[["Optimizer", tuple, dict], "tuple[tuple, dict] | None"]
+    OptimizerPostHook = Callable[["Optimizer", tuple, dict], None]
 
     def __init__(self, params, defaults):
         self.defaults = defaults

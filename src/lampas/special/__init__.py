@@ -31,7 +31,8 @@ def entr(input):
         input = input.to(_core.get_default_dtype())
     positive = input > 0
     y = -input * lampas.where(positive, input, 1).log()
-    return lampas.where(positive | input.isnan(), y, lampas.where(input == 0, 0.0, -lampas.inf))
+    rest = lampas.where(input == 0, 0.0, -lampas.inf).to(y.dtype)
+    return lampas.where(positive | input.isnan(), y, rest)
 
 
 def _both(row):

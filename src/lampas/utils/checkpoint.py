@@ -4,13 +4,21 @@ Source: Chen, Xu, Zhang, Guestrin, "Training deep nets with sublinear memory cos
 """
 
 import contextlib
+import enum
 import warnings
 
 import lampas
+from lampas.utils._pytree import tree_map
 
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "CheckpointPolicy",
+    "DefaultDeviceType",
+    "get_device_states",
+    "set_checkpoint_early_stop",
+    "set_device_states",
+    "tree_map",
     "checkpoint",
     "checkpoint_sequential",
     "check_backward_validity",
@@ -22,6 +30,59 @@ __all__ = [
 
 class CheckpointError(RuntimeError):
     """Computing again did not save what forward had saved."""
+
+
+class CheckpointPolicy(enum.Enum):
+    """What a policy may say about the results of an operator."""
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+    PREFER_CPU_OFFLOAD = 5
+
+
+class DefaultDeviceType:
+    """The kind of device whose random state a checkpoint keeps when its arguments name none."""
+
+    _kind = "cpu"
+
+    @staticmethod
+    def set_device_type(device="cpu"):
+        """Chooses the kind."""
+        DefaultDeviceType._kind = device
+
+    @staticmethod
+    def get_device_type():
+        """The kind."""
+        return DefaultDeviceType._kind
+
+
+def get_device_states(*args):
+    """(indices, random states) of the devices of the tensors among `args`, other than the CPU."""
+    devices = {t.get_device() for t in args if isinstance(t, lampas.Tensor) and t.is_cuda}
+    return sorted(devices), [lampas.cuda.get_rng_state(index) for index in sorted(devices)]
+
+
+def set_device_states(devices, states, *, device_type=None):
+    """Puts random states back that get_device_states gave."""
+    for index, state in zip(devices, states):
+        lampas.cuda.set_rng_state(state, index)
+
+
+_early_stop = None  # what set_checkpoint_early_stop says, over what checkpoint() was given
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable):
+    """Context: whether computing again ends as soon as all that is needed is there, for checkpoints made in it."""
+    global _early_stop
+    before, _early_stop = _early_stop, enable
+    try:
+        yield
+    finally:
+        _early_stop = before
 
 
 def noop_context_fn():
@@ -223,6 +284,8 @@ def checkpoint(
     if not lampas.is_grad_enabled():
         with before:
             return function(*args, **kwargs)
+    if _early_stop is not None:
+        early_stop = _early_stop
     frame = _Frame(function, args, kwargs, preserve, again, early_stop, determinism_check != "none")
     hooks = lampas.autograd.graph.saved_tensors_hooks(
         frame.pack, lambda place: place.frame.value(place.index)

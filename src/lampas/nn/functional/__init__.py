@@ -70,6 +70,12 @@ from lampas.nn.functional.dropping import (
     dropout3d,
     feature_alpha_dropout,
 )  # fmt: skip
+from lampas.nn.functional.fractional_pooling import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)  # fmt: skip
 from lampas.nn.functional.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -126,10 +132,6 @@ from lampas.nn.functional.pooling import (
     avg_pool2d,
     avg_pool3d,
     boolean_dispatch,
-    fractional_max_pool2d,
-    fractional_max_pool2d_with_indices,
-    fractional_max_pool3d,
-    fractional_max_pool3d_with_indices,
     lp_pool1d,
     lp_pool2d,
     lp_pool3d,

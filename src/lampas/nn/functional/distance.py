@@ -1,6 +1,7 @@
 """Distances and similarities between vectors."""
 
 import lampas
+from lampas.ops.one_node import one_node, pulled_back
 
 
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
@@ -38,6 +39,24 @@ _SCALAR_TYPES = {
 }  # fmt: skip
 
 
+def _pair_distances(input, p):
+    n = input.size(0)
+    rows, columns = lampas.triu_indices(n, n, 1, device=input.device).unbind(0)
+    difference = (input.index_select(0, rows) - input.index_select(0, columns)).abs()
+    if difference.size(0) == 0 or difference.size(1) == 0:
+        return difference.sum(-1)
+    return lampas.linalg.vector_norm(difference, p, -1)
+
+
+def _pdist_gradient(grads, args, outputs):
+    """That of the distances as composed; zeros where it is none, for p = 0."""
+    (found,) = pulled_back(lambda: (_pair_distances(*args),), args[:1], grads)
+    return (lampas.zeros_like(args[0]) if found is None else found,)
+
+
+_pdist = one_node("PdistBackward0", _pair_distances, _pdist_gradient)
+
+
 def pdist(input, p=2.0):
     """p-norm distances between all pairs of rows i < j of (N, M): -> (N * (N - 1) / 2,)."""
     if input.dim() != 2:
@@ -46,9 +65,4 @@ def pdist(input, p=2.0):
         raise RuntimeError("pdist only supports floating-point dtypes")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
-    n = input.size(0)
-    rows, columns = lampas.triu_indices(n, n, 1, device=input.device).unbind(0)
-    difference = (input.index_select(0, rows) - input.index_select(0, columns)).abs()
-    if difference.size(0) == 0 or difference.size(1) == 0:
-        return difference.sum(-1)
-    return lampas.linalg.vector_norm(difference, p, -1)
+    return _pdist(input, p)

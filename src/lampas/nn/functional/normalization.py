@@ -24,6 +24,15 @@ def batch_norm(
     """
     if training:
         _verify_batch_size(input.shape)
+    if eps < 0 or training and eps == 0:
+        state = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {state}, but got {eps}")
+    if (
+        input.dim() == 1
+        and not input.numel()
+        and (running_mean is None or not running_mean.numel())
+    ):
+        return input.clone()  # no channels, whose running values there are none of either
     return _core.batch_norm(
         input, weight, bias, running_mean, running_var, training, momentum, eps, True
     )

@@ -119,10 +119,15 @@ def linear_cross_entropy(
             f"requires batched input, (N, {input.size(-1)}), got unbatched input with shape "
             f"{tuple(input.shape)}"
         )
+    shape = tuple(linear_weight.shape[:-1])
+    if linear_bias is not None and tuple(linear_bias.shape) != shape:
+        raise RuntimeError(f"expected linear_bias shape {shape}, got {tuple(linear_bias.shape)}")
     bias = None if linear_bias is None else linear_bias.flatten()
     scores = _core.linear(input, linear_weight.flatten(0, -2), bias)
     if linear_weight.dim() > 2:
-        scores = scores.unflatten(-1, tuple(linear_weight.shape[:-1]))
+        scores = scores.unflatten(-1, shape)
+    if ignore_index is not None and target.shape == scores.shape:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
     return cross_entropy(
         scores, target, weight, reduction=reduction,
         ignore_index=-100 if ignore_index is None else ignore_index,

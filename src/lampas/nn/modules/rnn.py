@@ -46,6 +46,9 @@ class RNNBase(Module):
     ):  # fmt: skip
         options = {"device": device, "dtype": dtype}
         super().__init__()
+        for name, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size

@@ -1,0 +1,114 @@
+"""The switches of mixed precision under the names of the top namespace. It cannot be switched on: see `autocast`."""
+
+from lampas import _core
+from lampas.amp import _DEVICES
+from lampas.ops.register import composite
+
+_dtypes = {"cpu": _core.bfloat16, "xla": _core.bfloat16}  # float16 elsewhere
+_state = {"nesting": 0, "cache": True}
+
+
+def _kind(device_type):
+    if device_type in _DEVICES:
+        return device_type
+    return _core.device(device_type).type  # refuses unknown kinds
+
+
+@composite
+def is_autocast_enabled(device_type="cuda"):
+    """False."""
+    _kind(device_type)
+    return False
+
+
+@composite
+def set_autocast_enabled(device_type, enabled=None):
+    """set_autocast_enabled(False), or for one kind of device. NotImplementedError for True."""
+    if enabled is None:
+        device_type, enabled = "cuda", device_type
+    if enabled:
+        raise NotImplementedError(f"set_autocast_enabled({_kind(device_type)!r}, True)")
+
+
+@composite
+def get_autocast_dtype(device_type):
+    """The lower precision: bfloat16 on the CPU, float16 elsewhere, until set_autocast_dtype."""
+    return _dtypes.get(_kind(device_type), _core.float16)
+
+
+@composite
+def set_autocast_dtype(device_type, dtype):
+    """Chooses the lower precision of a kind of device."""
+    if not isinstance(dtype, _core.dtype):
+        raise TypeError(
+            "set_autocast_dtype(): argument 'dtype' (position 2) must be torch.dtype, not "
+            f"{type(dtype).__name__}"
+        )
+    _dtypes[_kind(device_type)] = dtype
+
+
+@composite
+def autocast_increment_nesting():
+    """How many contexts are open, with one more."""
+    _state["nesting"] += 1
+    return _state["nesting"]
+
+
+@composite
+def autocast_decrement_nesting():
+    """How many contexts are open, with one less."""
+    _state["nesting"] -= 1
+    return _state["nesting"]
+
+
+@composite
+def clear_autocast_cache():
+    """Nothing: no converted weights are kept."""
+
+
+@composite
+def is_autocast_cache_enabled():
+    """What set_autocast_cache_enabled was given; True at first."""
+    return _state["cache"]
+
+
+@composite
+def set_autocast_cache_enabled(enabled):
+    """Noted only."""
+    _state["cache"] = bool(enabled)
+
+
+def _for_kind(kind, short):
+    """The older functions for one kind of device."""
+
+    def enabled():
+        return is_autocast_enabled(kind)
+
+    def set_enabled(enabled):
+        set_autocast_enabled(kind, enabled)
+
+    def get_dtype():
+        import warnings
+
+        warnings.warn(
+            f"torch.get_autocast_{short}_dtype() is deprecated. Please use "
+            f"torch.get_autocast_dtype('{kind}') instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return get_autocast_dtype(kind)
+
+    def set_dtype(dtype):
+        set_autocast_dtype(kind, dtype)
+
+    for pattern, function in (
+        ("is_autocast_{}_enabled", enabled), ("set_autocast_{}_enabled", set_enabled),
+        ("get_autocast_{}_dtype", get_dtype), ("set_autocast_{}_dtype", set_dtype),
+    ):  # fmt: skip
+        function.__name__ = function.__qualname__ = pattern.format(short)
+        function.__doc__ = f"As the function without {short}, for {kind}."
+        globals()[function.__name__] = composite(function)
+
+
+for _short, _of in (("cpu", "cpu"), ("ipu", "ipu"), ("xla", "xla"), ("gpu", "cuda")):
+    _for_kind(_of, _short)
