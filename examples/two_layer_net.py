@@ -194,7 +194,11 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=100)
     args = parser.parse_args(argv)
     for name in args.form:
-        losses = list(FORMS[name](args.steps))
+        try:
+            losses = list(FORMS[name](args.steps))
+        except ModuleNotFoundError as error:
+            print(f"{name:8} needs {error.name}, which is not installed")
+            continue
         shown = [f"{loss:.4g}" for loss in losses[:: max(1, args.steps // 5)] + losses[-1:]]
         print(f"{name:8} {' '.join(f'{text:>9}' for text in shown)}   {FORMS[name].__doc__}")
 
