@@ -1,20 +1,18 @@
 """Gradients, a data set of one's own, a model saved and loaded: the first things one tries.
 
-python examples/autograd_basics.py            with Lampas
-python examples/autograd_basics.py --torch    the same program with PyTorch
+Both print the same:
+
+    python examples/autograd_basics.py            with Lampas
+    python examples/autograd_basics.py --torch    with PyTorch
 """
 
-import argparse
 import csv
 import math
-import sys
 import tempfile
 from pathlib import Path
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
+from engine import arguments, torch
+
 nn = torch.nn
 
 
@@ -112,10 +110,7 @@ def save_and_load(net, path):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.parse_args(argv)
-    torch.manual_seed(0)
+    arguments(__doc__, argv, writes=False)
     gradients()
     one_step()
     with tempfile.TemporaryDirectory() as folder:

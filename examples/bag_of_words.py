@@ -1,16 +1,13 @@
 """English or Spanish? Logistic regression on counts of words.
 
-python examples/bag_of_words.py            with Lampas
-python examples/bag_of_words.py --torch    the same program with PyTorch
+Both print the same:
+
+    python examples/bag_of_words.py            with Lampas
+    python examples/bag_of_words.py --torch    with PyTorch
 """
 
-import argparse
-import sys
+from engine import arguments, torch
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
 nn = torch.nn
 F = torch.nn.functional
 
@@ -77,11 +74,7 @@ def train(model, columns, epochs):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.add_argument("--epochs", type=int, default=100)
-    args = parser.parse_args(argv)
-    torch.manual_seed(1)
+    args = arguments(__doc__, argv, writes=False, epochs=100)
     columns = vocabulary(TRAINING + TEST)
     model = BagOfWords(len(columns), len(LABELS))
     print(f"{len(columns)} words; before training:")

@@ -1,16 +1,13 @@
 """Devices: what is there, moving tensors and models, timing, memory. Without a GPU on the CPU.
 
-python examples/cuda_basics.py            with Lampas
-python examples/cuda_basics.py --torch    the same program with PyTorch
+Both print the same:
+
+    python examples/cuda_basics.py            with Lampas
+    python examples/cuda_basics.py --torch    with PyTorch
 """
 
-import argparse
-import sys
+from engine import arguments, torch
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
 nn = torch.nn
 
 
@@ -78,9 +75,7 @@ def streams_and_memory(device):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.parse_args(argv)
+    arguments(__doc__, argv, writes=False)
     device = choose()
     move_tensors(device)
     move_model(device)

@@ -15,17 +15,19 @@ else:
     import lampas.utils.data
 
 
-def arguments(about, argv=None, **defaults):
-    """The parsed command line: --torch, --seed, --out, and one option for each default."""
+def arguments(about, argv=None, writes=True, **defaults):
+    """The parsed command line: --torch, --seed, one option for each default; --out if it writes."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--torch", action="store_true", help="run on PyTorch")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for what is written")
+    if writes:
+        parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for its files")
     for name, value in defaults.items():
         kind = str if value is None else type(value)
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value)
     args = parser.parse_args(argv)
-    args.out.mkdir(parents=True, exist_ok=True)
+    if writes:
+        args.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
     return args
 

@@ -6,13 +6,8 @@
 In TransE (Bordes et al., 2013) a true triple has head + relation near tail.
 """
 
-import argparse
-import sys
+from engine import arguments, torch
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
 nn = torch.nn
 
 CAPITALS = {
@@ -96,11 +91,7 @@ def answers(model, facts):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.add_argument("--epochs", type=int, default=300)
-    args = parser.parse_args(argv)
-    torch.manual_seed(0)
+    args = arguments(__doc__, argv, writes=False, epochs=300)
     look_up()
     facts = triples()
     model = TransE(len(ENTITIES), len(RELATIONS))

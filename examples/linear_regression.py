@@ -1,17 +1,15 @@
 """A straight line through 15 points: gradient descent against the exact least squares, plotted.
 
-python examples/linear_regression.py            with Lampas
-python examples/linear_regression.py --torch    the same program with PyTorch
+Both print the same:
+
+    python examples/linear_regression.py            with Lampas
+    python examples/linear_regression.py --torch    with PyTorch
 """
 
-import argparse
 import sys
-from pathlib import Path
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
+from engine import arguments, torch
+
 nn = torch.nn
 
 
@@ -70,13 +68,7 @@ def draw(path, x, y, model, losses):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.add_argument("--epochs", type=int, default=600)
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the picture")
-    args = parser.parse_args(argv)
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(0)
+    args = arguments(__doc__, argv, epochs=600)
     x, y = points()
     model, losses = descend(x, y, args.epochs)
     print(f"gradient descent: y = {model.weight.item():.3f} x {model.bias.item():+.3f}")

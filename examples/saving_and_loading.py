@@ -1,18 +1,16 @@
 """Six ways of saving and loading models.
 
-python examples/saving_and_loading.py            with Lampas
-python examples/saving_and_loading.py --torch    the same program with PyTorch
+Both print the same:
+
+    python examples/saving_and_loading.py            with Lampas
+    python examples/saving_and_loading.py --torch    with PyTorch
 """
 
-import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
+from engine import arguments, torch
+
 nn = torch.nn
 F = torch.nn.functional
 
@@ -157,10 +155,7 @@ WAYS = (state_dict, whole_model, checkpoint, several_models, warm_start, devices
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.parse_args(argv)
-    torch.manual_seed(0)
+    arguments(__doc__, argv, writes=False)
     model = Classifier()
     with tempfile.TemporaryDirectory() as folder:
         for way in WAYS:

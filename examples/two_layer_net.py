@@ -1,21 +1,17 @@
 """A network of two layers in eight forms, from NumPy by hand to dynamic depth.
 
-    python examples/two_layer_net.py                      all forms, with Lampas
-    python examples/two_layer_net.py --form optim module  some of them
-    python examples/two_layer_net.py --torch              the same with PyTorch
+    python examples/two_layer_net.py                       all forms, with Lampas
+    python examples/two_layer_net.py --forms optim,module  some of them
+    python examples/two_layer_net.py --torch               the same with PyTorch
 
 The first four forms are the same computation and start from the same weights: each prints the
 losses of the one before, while less and less of the gradient is written by hand.
 """
 
-import argparse
 import random
-import sys
 
-if "--torch" in sys.argv:
-    import torch
-else:
-    import lampas as torch
+from engine import arguments, torch
+
 nn = torch.nn
 
 N, D_IN, H, D_OUT = 64, 1000, 100, 10  # batch, input, hidden, output
@@ -188,13 +184,13 @@ FORMS = {
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--torch", action="store_true", help="run with PyTorch")
-    parser.add_argument("--form", nargs="+", choices=FORMS, default=list(FORMS))
-    parser.add_argument("--steps", type=int, default=100)
-    args = parser.parse_args(argv)
-    for name in args.form:
-        losses = list(FORMS[name](args.steps))
+    args = arguments(__doc__, argv, writes=False, forms=",".join(FORMS), steps=100)
+    for name in args.forms.split(","):
+        try:
+            losses = list(FORMS[name](args.steps))
+        except ModuleNotFoundError as error:
+            print(f"{name:8} needs {error.name}, which is not installed")
+            continue
         shown = [f"{loss:.4g}" for loss in losses[:: max(1, args.steps // 5)] + losses[-1:]]
         print(f"{name:8} {' '.join(f'{text:>9}' for text in shown)}   {FORMS[name].__doc__}")
 

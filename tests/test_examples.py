@@ -52,7 +52,7 @@ def test_line_is_plotted(root, tmp_path):
 
 def test_forms_by_hand_agree_with_each_other(root, tmp_path):
     """NumPy, tensors, autograd and one's own Function are one computation."""
-    options = ["--steps", "20", "--form", "numpy", "tensors", "autograd", "function"]
+    options = ["--steps", "20", "--forms", "numpy,tensors,autograd,function"]
     lines = output(start(root, tmp_path, "two_layer_net", *options)).splitlines()
     losses = [[float(word) for word in line.split()[1:7]] for line in lines]
     assert len(losses) == 4 and losses[0][-1] < losses[0][0] / 10

@@ -19,7 +19,12 @@ PROGRAMS = {
     "3, Pytorch_Basic: gradients, data sets, saving and loading": "autograd_basics",
     "3, Pytorch_linearRegression: a whole training on one line": "linear_regression",
     "3, pytorch_cuda: devices": "cuda_basics",
+    "3, Pytorch_logisticRegression": "logistic_regression",
+    "3, Pytorch_NNdemo: a 784-500-10 network": "feedforward_mnist",
+    "3, Pytorch_CNN": "convnet_mnist",
     "3, LeNet": "digits",
+    "3, ResNet": "resnet_cifar",
+    "3, the U-Net of its errors": "unet",
     "5, two layers: NumPy, tensors, autograd, own Function, nn, optim, own Module, dynamic depth": (
         "two_layer_net"
     ),

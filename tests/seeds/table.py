@@ -15,12 +15,18 @@ Written by `tools/seeds.py table`. The code is in `tests/seeds/documents`, what 
 they can run in `tests/seeds/plan.py`, the test is `tests/test_seeds.py`. Blocks are numbered as
 they come; *line* is the line of the document.
 
+Results: *equal* is the same text. *Equal to r* is the same words, and numbers that differ by no
+more than the share r of themselves and one unit of their last digit: sums of products are taken in
+another order, and hundreds of steps of training carry the last digit far. *Equal layout* is for
+memory that nobody has written to. *Differs knowingly* has its reason in the row, and the test
+insists on it. *Repaired* is what was done to the code itself.
+
 {counts}
 """
 _PROGRAMS = """## Programs
 
 Some systems the documents only name, others they build up over several pages. These programs of our
-own do the same; each runs with both libraries, and `tests/test_examples.py` compares.
+own do the same; each runs with both libraries, and tests compare what they print.
 
 | document, system | program |
 |---|---|
