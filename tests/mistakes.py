@@ -50,9 +50,10 @@ def outcome(code, library):
             notes = list(getattr(error, "__notes__", ()))
             return Outcome(type(error).__name__, str(error), notes, error)
     assert given, "the program runs"
-    shown = given[0].message
-    notes = f"{shown}".splitlines()[len(str(shown).splitlines()) :]
-    return Outcome(given[0].category.__name__, str(shown), notes, shown)
+    shown, category = given[0].message, given[0].category
+    printed = warnings.formatwarning(shown, category, "mistake.py", 1)
+    notes = printed.splitlines()[len(str(shown).splitlines()) :]
+    return Outcome(category.__name__, str(shown), notes, shown)
 
 
 _SHAPES = [

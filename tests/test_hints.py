@@ -327,6 +327,36 @@ def test_a_fault_in_a_hint_hides_nothing(monkeypatch):
     assert error.__context__ is None
 
 
+def test_an_error_of_a_worker_process():
+    """Its text is PyTorch's, which ends in that of the error; the hint travels beside it."""
+    loader = lampas.utils.data.DataLoader(
+        [lampas.zeros(3), lampas.zeros(4)], batch_size=2, num_workers=1
+    )
+    error = caught(next, iter(loader))
+    assert str(error).startswith("Caught RuntimeError in DataLoader worker process 0.\nOriginal ")
+    assert str(error).splitlines()[-1].endswith("got [3] at entry 0 and [4] at entry 1")
+    (note,) = error.__notes__
+    assert note.startswith("hint: sample 0 is (3), sample 1 is (4)")
+
+
+def test_inputs_without_values_are_refused():
+    """On meta, beside data on the CPU; the index of an embedding, of gather, of brackets."""
+    rows, index = lampas.zeros(3, 2), lampas.zeros(2, dtype=lampas.int64, device="meta")
+    calls = (
+        lambda: nn.functional.embedding(index, rows),
+        lambda: rows[index],
+        lambda: rows.index_select(0, index),
+        lambda: rows.gather(0, index.view(2, 1)),
+        lambda: rows.masked_fill(lampas.zeros(3, 2, dtype=lampas.bool, device="meta"), 1.0),
+        lambda: nn.functional.nll_loss(rows[:2], index),
+        lambda: rows.__setitem__(index, 1.0),
+    )
+    for call in calls:
+        error = caught(call)
+        assert str(error) == "Tensor on device meta is not on the expected device cpu!"
+        assert "to_empty" in error.__notes__[0]
+
+
 # warnings
 
 
@@ -340,7 +370,7 @@ def warned():
 def test_warning_is_shown_with_its_hint():
     (given,) = warned()
     assert issubclass(given.category, UserWarning) and given.category.__name__ == "UserWarning"
-    assert "hint" not in str(given.message)
+    assert "hint" not in str(given.message) and f"{given.message}" == str(given.message)
     lines = warnings.formatwarning(given.message, given.category, "f.py", 3).splitlines()
     assert lines[0] == f"f.py:3: UserWarning: {given.message!s}"
     assert lines[1].startswith("hint: the shapes of prediction and target differ")
@@ -351,7 +381,8 @@ def test_warning_is_shown_with_its_hint():
 def test_warning_without_hints():
     lampas.set_hints(False)
     (given,) = warned()
-    assert f"{given.message}" == str(given.message)
+    printed = warnings.formatwarning(given.message, given.category, "f.py", 3)
+    assert printed == f"f.py:3: UserWarning: {given.message}\n"
 
 
 # switches

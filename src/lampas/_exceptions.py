@@ -4,6 +4,8 @@ import pickle
 import sys
 import traceback
 
+from lampas import hints
+
 
 class KeyErrorMessage(str):
     """A text that stays readable in a KeyError, which shows the repr of its argument."""
@@ -23,6 +25,7 @@ class ExceptionWrapper:
     def __init__(self, exc_info=None, where="in background"):
         exc_info = sys.exc_info() if exc_info is None else exc_info
         self.exc_type = exc_info[0]
+        self.hint = hints.take_off(exc_info[1])  # the text is PyTorch's
         self.exc_msg = "".join(traceback.format_exception(*exc_info))
         self.where = where
 
@@ -44,7 +47,8 @@ class ExceptionWrapper:
         try:
             error = self.exc_type(text)
         except Exception:
-            raise RuntimeError(text) from None
+            error = RuntimeError(text)
+        hints.put_on(error, self.hint)
         raise error
 
 

@@ -93,5 +93,20 @@ def leaving(error, module, args):
             pass
 
 
+def take_off(error):
+    """Takes the hint off an error that becomes text, and returns it; "" if there is none."""
+    from lampas.hints import notes
+
+    return notes.take_off(error)
+
+
+def put_on(error, text):
+    """Puts a hint that was taken off another error on this one."""
+    from lampas.hints import notes
+
+    if text:
+        notes.add(error, text)
+
+
 if _state["enabled"]:
     _core._set_teacher(teach)

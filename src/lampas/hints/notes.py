@@ -74,10 +74,26 @@ def _show(error, parts):
     notes = getattr(error, "__notes__", [])
     if before in notes:
         notes[notes.index(before)] = parts.note
-    elif parts.note and hasattr(error, "add_note"):
-        error.add_note(parts.note)
     elif parts.note:
-        _add_before_pep_678(error, parts.note)
+        add(error, parts.note)
+
+
+def add(error, note):
+    """`error.add_note(note)`, in older Pythons as well."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    else:
+        _add_before_pep_678(error, note)
+
+
+def take_off(error):
+    """Removes an error's hint and returns it; "" if there is none."""
+    parts = getattr(error, KEY, None)
+    if parts is None or not parts.note:
+        return ""
+    error.__notes__.remove(parts.note)
+    delattr(error, KEY)
+    return parts.note
 
 
 # Python 3.10 knows no notes: the attribute is the same, and the hook prints what tracebacks do not.
@@ -103,18 +119,18 @@ def _printing_notes(hook):
 
 
 class _Hinted:
-    """A warning whose `str` is PyTorch's text, and whose printed form has the hint below.
-
-    `warnings` prints a message by formatting it and compares it by `str`.
+    """A warning whose text is PyTorch's everywhere but where Python prints it: there the hint
+    stands below. That place is known by the module which formats the message, for replacing
+    `warnings.formatwarning` would concern the warnings of everybody.
     """
 
     def __format__(self, spec):
         text = format(str(self), spec)
-        entry, match = table.find(self) if hints.enabled() else (None, None)
+        printing = sys._getframe(1).f_globals.get("__name__") in ("warnings", "_py_warnings")
+        entry, match = table.find(self) if printing and hints.enabled() else (None, None)
         if entry is None:
             return text
-        parts = Parts(entry, match)
-        return f"{text}\n{parts.text(hints.language())}"
+        return f"{text}\n{Parts(entry, match).text(hints.language())}"
 
 
 _warning_types = {}

@@ -23,7 +23,9 @@ class Place:
 
 
 def describe(module):
-    """A module as its repr shows it, or by its class where that is long."""
+    """A module as its repr shows it, or by its class where that is long, as of a whole network."""
+    if module._modules:
+        return type(module).__name__
     try:
         text = repr(module)
     except Exception:  # attributes that are not what the repr expects, perhaps the very error
