@@ -513,3 +513,38 @@ def test_version_two_has_the_same_transforms():
     assert lampas.equal(v2.functional.horizontal_flip(steps(picture())), F.hflip(steps(picture())))
     assert v2.functional.get_size(picture()) == [32, 48]
     assert v2.functional.to_dtype(lampas.ones(1, dtype=lampas.uint8)).item() == 1.0
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.3])
+def test_mixing(alpha):
+    """Replayed with PyTorch's Beta distribution."""
+    from lampas.vision.transforms import v2
+
+    images, labels = lampas.rand(4, 3, 10, 12), lampas.tensor([0, 2, 1, 2])
+    shares = lampas.eye(3)[labels]
+    for seed in range(4):
+        lampas.manual_seed(seed)
+        torch.manual_seed(seed)
+        mixed, soft = v2.MixUp(alpha=alpha, num_classes=3)(images, labels)
+        share = torch.distributions.Beta(alpha, alpha).sample().item()
+        for before, after in ((images, mixed), (shares, soft)):
+            expected = share * before[1] + (1 - share) * before[0]
+            assert lampas.allclose(after[1], expected, atol=1e-6)
+        lampas.manual_seed(seed)
+        torch.manual_seed(seed)
+        cut, soft = v2.CutMix(alpha=alpha, num_classes=3)(images, shares)
+        share = torch.distributions.Beta(alpha, alpha).sample().item()
+        x, y = (torch.randint(0, side, (1,)).item() for side in (12, 10))
+        half = 0.5 * math.sqrt(1 - share)
+        columns = range(max(x - int(half * 12), 0), min(x + int(half * 12), 12))
+        rows = range(max(y - int(half * 10), 0), min(y + int(half * 10), 10))
+        other = (cut[0] == images[3]).all(0)
+        assert {tuple(place) for place in other.nonzero().tolist()} == {
+            (row, column) for row in rows for column in columns
+        }
+        area = len(rows) * len(columns) / 120
+        assert lampas.allclose(soft[0], area * shares[3] + (1 - area) * shares[0], atol=1e-6)
+    with pytest.raises(ValueError, match="Expected a batched input with 4 dims"):
+        v2.MixUp(num_classes=3)(images[0], labels)
+    with pytest.raises(ValueError, match="num_classes must be passed"):
+        v2.CutMix()(images, labels)
