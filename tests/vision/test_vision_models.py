@@ -16,6 +16,14 @@ PARAMETERS = {
     "densenet161": 28681000,
     "densenet169": 14149480,
     "densenet201": 20013928,
+    "efficientnet_b0": 5288548,
+    "efficientnet_b1": 7794184,
+    "efficientnet_b2": 9109994,
+    "efficientnet_b3": 12233232,
+    "efficientnet_b4": 19341616,
+    "efficientnet_b5": 30389784,
+    "efficientnet_b6": 43040704,
+    "efficientnet_b7": 66347960,
     "mobilenet_v2": 3504872,
     "mobilenet_v3_large": 5483032,
     "mobilenet_v3_small": 2542856,
@@ -114,6 +122,13 @@ KEYS = {
         "features.16.1.running_var",
         "classifier.3.weight",
     ],
+    "efficientnet_b1": [
+        "features.0.0.weight",
+        "features.1.1.block.1.fc2.bias",
+        "features.4.3.block.3.1.running_mean",
+        "features.8.1.bias",
+        "classifier.1.weight",
+    ],
     "vit_b_32": [
         "class_token",
         "conv_proj.weight",
@@ -168,6 +183,7 @@ CASES = [
     ("mobilenet_v2", {"num_classes": 10, "dropout": 0.0, "width_mult": 0.5}, (2, 3, 64, 64)),
     ("squeezenet1_1", {"num_classes": 10}, (2, 3, 48, 48)),
     ("mobilenet_v3_small", {"num_classes": 10}, (2, 3, 64, 64)),
+    ("efficientnet_b0", {"num_classes": 10}, (2, 3, 64, 64)),
     ("densenet121", {"num_classes": 10, "drop_rate": 0.0}, (2, 3, 64, 64)),
 ]
 

@@ -19,6 +19,25 @@ from lampas.vision.models.densenet import (
     densenet169,
     densenet201,
 )
+from lampas.vision.models.efficientnet import (
+    EfficientNet,
+    EfficientNet_B0_Weights,
+    EfficientNet_B1_Weights,
+    EfficientNet_B2_Weights,
+    EfficientNet_B3_Weights,
+    EfficientNet_B4_Weights,
+    EfficientNet_B5_Weights,
+    EfficientNet_B6_Weights,
+    EfficientNet_B7_Weights,
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
 from lampas.vision.models.googlenet import (
     GoogLeNet,
     GoogLeNet_Weights,
