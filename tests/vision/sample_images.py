@@ -1,7 +1,9 @@
 """The pictures of the vision tests."""
 
 import numpy
-from PIL import Image
+import pytest
+
+Image = pytest.importorskip("PIL.Image", reason="images need Pillow")
 
 
 def pixels(height=32, width=48, seed=3):
