@@ -3,15 +3,12 @@
 Each file gets its name when it is complete.
 """
 
-import bz2
-import gzip
-import lzma
+import importlib
 import os
 import shutil
-import tarfile
-import zipfile
 
-_SINGLE = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# The modules are slow to load and seldom needed.
+_SINGLE = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 
 
@@ -38,6 +35,8 @@ def extract_archive(from_path, to_path=None, remove_finished=False):
 
 
 def _untar(path, target):
+    import tarfile
+
     with tarfile.open(path) as archive:
         members = archive.getmembers()
         for member in members:
@@ -52,6 +51,8 @@ def _untar(path, target):
 
 
 def _unzip(path, target):
+    import zipfile
+
     with zipfile.ZipFile(path) as archive:
         places = [(info, _inside(target, info.filename, path)) for info in archive.infolist()]
         for info, place in places:
@@ -69,7 +70,8 @@ def _decompress(path, target):
             f"'{sorted([*_TARS, '.zip', *_SINGLE])}'."
         )
     place = os.path.join(target, os.path.basename(stem))
-    _write(_SINGLE[ending.lower()](path, "rb"), place)
+    module = importlib.import_module(_SINGLE[ending.lower()])
+    _write(module.open(path, "rb"), place)
     return place
 
 

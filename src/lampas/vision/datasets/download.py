@@ -5,8 +5,6 @@ A download grows as `name.part`; only a complete file with the right checksum ge
 
 import hashlib
 import os
-import urllib.error
-import urllib.request
 
 _CHUNK = 1 << 20
 _TIMEOUT = 30.0  # seconds without an answer
@@ -66,10 +64,12 @@ def download_url(
 
 def _fetch(url, part, progress):
     """The whole of `url` in the file `part`, continuing what is there."""
+    from urllib.error import HTTPError
+
     have = os.path.getsize(part) if os.path.isfile(part) else 0
     try:
         answer = _ask(url, have)
-    except urllib.error.HTTPError as error:
+    except HTTPError as error:
         if not have or error.code != 416:
             raise
         # 416: nothing lies beyond what is there. It may be complete, it may be of another file.
@@ -92,6 +92,8 @@ def _fetch(url, part, progress):
 
 
 def _ask(url, have):
+    import urllib.request  # slow to load
+
     headers = {"User-Agent": "lampas"}
     if have:
         headers["Range"] = f"bytes={have}-"

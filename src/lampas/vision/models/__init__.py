@@ -19,6 +19,25 @@ from lampas.vision.models.densenet import (
     densenet169,
     densenet201,
 )
+from lampas.vision.models.efficientnet import (
+    EfficientNet,
+    EfficientNet_B0_Weights,
+    EfficientNet_B1_Weights,
+    EfficientNet_B2_Weights,
+    EfficientNet_B3_Weights,
+    EfficientNet_B4_Weights,
+    EfficientNet_B5_Weights,
+    EfficientNet_B6_Weights,
+    EfficientNet_B7_Weights,
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
 from lampas.vision.models.googlenet import (
     GoogLeNet,
     GoogLeNet_Weights,
@@ -27,6 +46,13 @@ from lampas.vision.models.googlenet import (
 )
 from lampas.vision.models.lenet import LeNet, lenet
 from lampas.vision.models.mobilenetv2 import MobileNet_V2_Weights, MobileNetV2, mobilenet_v2
+from lampas.vision.models.mobilenetv3 import (
+    MobileNet_V3_Large_Weights,
+    MobileNet_V3_Small_Weights,
+    MobileNetV3,
+    mobilenet_v3_large,
+    mobilenet_v3_small,
+)
 from lampas.vision.models.resnet import (
     ResNet,
     ResNet18_Weights,
@@ -75,5 +101,16 @@ from lampas.vision.models.vgg import (
     vgg16_bn,
     vgg19,
     vgg19_bn,
+)
+from lampas.vision.models.vision_transformer import (
+    VisionTransformer,
+    ViT_B_16_Weights,
+    ViT_B_32_Weights,
+    ViT_L_16_Weights,
+    ViT_L_32_Weights,
+    vit_b_16,
+    vit_b_32,
+    vit_l_16,
+    vit_l_32,
 )
 from lampas.vision.models.weights import Weights, WeightsEnum

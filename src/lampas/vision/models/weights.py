@@ -1,6 +1,6 @@
 """Trained weights: their names, their files, and the images they expect.
 
-Files lie where PyTorch keeps them (`$TORCH_HOME/hub/checkpoints`, by default in `~/.cache/torch`),
+Files lie where PyTorch keeps them (`hub.get_dir()`, by default in `~/.cache/torch`),
 so what one of them downloaded the other finds. They are read as data only, never run.
 """
 
@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import lampas
+from lampas import hub
 from lampas.vision.datasets.download import DownloadError, download_url
 from lampas.vision.transforms.presets import ImageClassification
 
@@ -66,19 +67,12 @@ class WeightsEnum(enum.Enum):
         return f"{type(self).__name__}.{self._name_}"
 
 
-def checkpoint_folder():
-    """The folder in which PyTorch keeps downloaded weights."""
-    cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
-    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return os.path.join(os.path.expanduser(home), "hub", "checkpoints")
-
-
 def weights_file(url, progress=True):
     """The path of the file of `url`, downloaded unless it is there.
 
     A name `model-0123abcd.pth` carries the first digits of the file's SHA-256, which are checked.
     """
-    name, folder = url.rpartition("/")[2], checkpoint_folder()
+    name, folder = url.rpartition("/")[2], os.path.join(hub.get_dir(), "checkpoints")
     path = os.path.join(folder, name)
     if os.path.isfile(path):
         return path

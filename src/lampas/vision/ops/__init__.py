@@ -1,6 +1,7 @@
 """Operations on boxes, pooling of regions, blocks of models: names of `torchvision.ops`."""
 
 from lampas.vision.ops.blocks import (
+    MLP,
     Conv2dNormActivation,
     FrozenBatchNorm2d,
     SqueezeExcitation,

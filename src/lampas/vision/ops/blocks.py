@@ -1,4 +1,4 @@
-"""Building blocks of models: frozen normalization, convolution with normalization and activation."""
+"""Building blocks of models: convolution with normalization, linear layers, frozen statistics."""
 
 import lampas
 from lampas import nn
@@ -55,6 +55,35 @@ def _same_padding(kernel_size, dilation):
     kernel = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
     dilation = (dilation,) * 2 if isinstance(dilation, int) else dilation
     return tuple((k - 1) // 2 * d for k, d in zip(kernel, dilation))
+
+
+class MLP(nn.Sequential):
+    """Linear layers of `hidden_channels[i]` outputs; all but the last with norm and activation.
+
+    Each is followed by a dropout.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        hidden_channels,
+        norm_layer=None,
+        activation_layer=nn.ReLU,
+        inplace=None,
+        bias=True,
+        dropout=0.0,
+    ):
+        options = {} if inplace is None else {"inplace": inplace}
+        *hidden, last = hidden_channels
+        layers = []
+        for channels in hidden:
+            layers.append(nn.Linear(in_channels, channels, bias=bias))
+            if norm_layer is not None:
+                layers.append(norm_layer(channels))
+            layers += [activation_layer(**options), nn.Dropout(dropout, **options)]
+            in_channels = channels
+        layers += [nn.Linear(in_channels, last, bias=bias), nn.Dropout(dropout, **options)]
+        super().__init__(*layers)
 
 
 class SqueezeExcitation(nn.Module):

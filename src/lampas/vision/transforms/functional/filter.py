@@ -29,7 +29,7 @@ def gaussian_blur(image, kernel_size, sigma=None):
         raise ValueError(f"sigma should have positive values. Got {sigma}")
     if check(image):
         blurred = gaussian_blur(pil_to_tensor(image), kernel_size, sigma)
-        return to_pil_image(blurred, None if image.mode == "1" else image.mode)
+        return to_pil_image(blurred, image.mode)
     batch = as_batch(image)
     across, down = (_gaussian(k, s, batch.dtype) for k, s in zip(kernel_size, sigma))
     kernel = down[:, None].mm(across[None, :])

@@ -4,6 +4,7 @@ Pillow is loaded on first need. The operations themselves stand in the files bes
 """
 
 import enum
+import math
 import numbers
 
 import lampas
@@ -116,7 +117,10 @@ def max_value(dtype):
 
 def as_batch(image, accepted=(lampas.float32, lampas.float64)):
     """(..., C, H, W) as (N, C, H, W) of a type the convolutions and samplers take."""
-    batch = image.reshape(-1, *image.shape[-3:]) if image.dim() >= 3 else image[None, None]
+    if image.dim() < 3:
+        batch = image[None, None]
+    else:
+        batch = image.reshape(math.prod(image.shape[:-3]), *image.shape[-3:])
     return batch if batch.dtype in accepted else batch.to(lampas.float32)
 
 

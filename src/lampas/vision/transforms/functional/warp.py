@@ -207,7 +207,7 @@ def elastic_transform(image, displacement, interpolation=InterpolationMode.BILIN
     if check(image):
         tensor = pil_to_tensor(image)
         moved = elastic_transform(tensor, displacement, interpolation, fill)
-        return to_pil_image(moved, None if image.mode == "1" else image.mode)
+        return to_pil_image(moved, image.mode)
     _, height, width = get_dimensions(image)
     if tuple(displacement.shape) != (1, height, width, 2):
         raise ValueError(f"Argument displacement shape should be {(1, height, width, 2)}")
