@@ -22,6 +22,7 @@ _add(
     "_make_per_tensor_quantized_tensor _make_per_channel_quantized_tensor dequantize",
     hint="numbers are not quantised",
 )
+_add(types="PyTorchFileReader PyTorchFileWriter", hint="use torch.load and torch.save")
 _add("while_loop cond", "SymInt SymFloat SymBool TensorType", _GRAPHS)
 _add("_scaled_mm _grouped_mm", hint="there are no 8-bit floating-point types")
 
