@@ -240,6 +240,12 @@ def test_a_storage_is_read_as_elements(dtype):
     agree(read)
 
 
+def test_size_of_a_storage_in_memory():
+    import sys
+
+    agree(lambda t: [sys.getsizeof(t.ones(n).untyped_storage()) for n in (0, 1, 1000)])
+
+
 def test_custom_operators():
     agree(lambda t: custom_operator(t, "lampas_test"))
 
