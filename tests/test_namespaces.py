@@ -48,7 +48,8 @@ t.overrides.has_torch_function((t.ones(1),)) | t.cuda.FloatTensor(3)
 t.distributed.get_rank() | t.distributed.all_reduce(t.ones(2)) | t.distributed.destroy_process_group() | t.distributed.new_group()
 t.distributed.init_process_group("gloo") | t.distributed.init_process_group("gloo", rank=0) | t.distributed.Backend("GLOO")
 t.distributed.init_process_group("gloo", init_method="file:///nowhere") | str(t.distributed.ReduceOp.SUM)
-t.nn.parallel.DistributedDataParallel(t.nn.Linear(1, 1))
+t.nn.parallel.DistributedDataParallel(t.nn.Linear(1, 1)) | t.cuda.get_rng_state_all() | t.cuda.set_rng_state_all([])
+t.autograd.forward_ad.unpack_dual(t.ones(2))._asdict() | C(t, "utils.flop_counter").FlopCounterMode(display=False).get_total_flops()
 [(repr(p), str(p), p.is_shard(), p.is_shard(0), p.is_replicate(), p.is_partial(), p == T(t).Replicate()) for p in (T(t).Shard(0), T(t).Replicate(), T(t).Partial(), T(t).Partial("avg"))]
 """
 FOREACH = """
@@ -68,10 +69,14 @@ def done(t, value):
     return future
 
 
-def placements(t):
+def part(t, path):
     import importlib
 
-    return importlib.import_module(f"{t.__name__}.distributed.tensor")
+    return importlib.import_module(f"{t.__name__}.{path}")
+
+
+def placements(t):
+    return part(t, "distributed.tensor")
 
 
 def double(x):
@@ -89,7 +94,15 @@ def test_agrees(case, monkeypatch):
 
     def evaluate(t):
         return eval(
-            case, {"t": t, "b": t.tensor([True, False]), "f": double, "done": done, "T": placements}
+            case,
+            {
+                "t": t,
+                "b": t.tensor([True, False]),
+                "f": double,
+                "done": done,
+                "T": placements,
+                "C": part,
+            },
         )
 
     agree(evaluate)
@@ -225,6 +238,12 @@ def test_a_storage_is_read_as_elements(dtype):
         return seen, seen.data_ptr() == storage.data_ptr(), storage[1], t.asarray(storage).shape
 
     agree(read)
+
+
+def test_size_of_a_storage_in_memory():
+    import sys
+
+    agree(lambda t: [sys.getsizeof(t.ones(n).untyped_storage()) for n in (0, 1, 1000)])
 
 
 def test_custom_operators():

@@ -3,6 +3,8 @@
 `torch.func.jvp`, `jacfwd` and `autograd.functional.jvp` give its results by two backward passes.
 """
 
+from collections import namedtuple
+
 
 def _missing(name):
     def raise_error(*args, **kwargs):
@@ -14,6 +16,12 @@ def _missing(name):
     return raise_error
 
 
-dual_level, make_dual, unpack_dual, enter_dual_level, exit_dual_level = map(
-    _missing, ("dual_level", "make_dual", "unpack_dual", "enter_dual_level", "exit_dual_level")
+dual_level, make_dual, enter_dual_level, exit_dual_level = map(
+    _missing, ("dual_level", "make_dual", "enter_dual_level", "exit_dual_level")
 )
+UnpackedDualTensor = namedtuple("UnpackedDualTensor", ("primal", "tangent"))
+
+
+def unpack_dual(tensor, *, level=None):
+    """(the tensor, None): no tensor carries a tangent."""
+    return UnpackedDualTensor(tensor, None)

@@ -69,12 +69,23 @@ for _name in (
     globals()[_name] = _zero(_name)
 for _name in (
     "init current_device set_device synchronize get_device_name get_device_properties get_device_capability "
-    "current_stream default_stream set_stream mem_get_info get_rng_state set_rng_state get_rng_state_all "
-    "set_rng_state_all initial_seed reset_peak_memory_stats reset_max_memory_allocated can_device_access_peer "
+    "current_stream default_stream set_stream mem_get_info get_rng_state set_rng_state "
+    "initial_seed reset_peak_memory_stats reset_max_memory_allocated can_device_access_peer "
     "memory_summary memory_snapshot utilization temperature power_draw clock_rate list_gpu_processes "
     "set_per_process_memory_fraction cudart current_blas_handle reset_accumulated_memory_stats"
 ).split():
     globals()[_name] = _refusing(_name)
+
+
+def get_rng_state_all():
+    """The states of the GPUs' generators: none."""
+    return []
+
+
+def set_rng_state_all(new_states):
+    """Sets the states of the GPUs' generators, of which there are none: RuntimeError for any state."""
+    for state in new_states:
+        set_rng_state(state)  # noqa: F821 (made above)
 
 
 def memory_stats(device=None):

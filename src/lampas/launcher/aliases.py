@@ -62,10 +62,14 @@ def refuse_real():
 
 
 class AliasLoader:
-    """Loads the module of Lampas; the import system then files it under the other name too."""
+    """Loads the module of Lampas; the import system then files it under the other name too.
 
-    def __init__(self, name):
-        self.name = name
+    Of `torch` and `torchvision` themselves the `__name__` is the other name: programs and error
+    messages ask for it.
+    """
+
+    def __init__(self, name, alias):
+        self.name, self.alias = name, alias
 
     def create_module(self, spec):
         module = importlib.import_module(self.name)
@@ -75,6 +79,8 @@ class AliasLoader:
 
     def exec_module(self, module):
         module.__spec__ = self._own
+        if self.alias in NAMES:
+            module.__name__ = self.alias
 
     def get_code(self, fullname):
         """The code of the module, for `python -m torch.<tool>`."""
@@ -109,7 +115,7 @@ class AliasFinder(importlib.metadata.DistributionFinder):
         if ours is None or not _exists(ours):
             return None
         spec = importlib.machinery.ModuleSpec(
-            fullname, AliasLoader(ours), is_package=_is_package(ours)
+            fullname, AliasLoader(ours, fullname), is_package=_is_package(ours)
         )
         known = sys.modules.get(ours)
         known = known.__spec__ if known is not None else importlib.util.find_spec(ours)

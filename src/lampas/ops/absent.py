@@ -23,6 +23,7 @@ _add(
     hint="numbers are not quantised",
 )
 _add(types="TensorType", hint=_GRAPHS)
+_add(types="PyTorchFileReader PyTorchFileWriter", hint="use torch.load and torch.save")
 _add("_scaled_mm _grouped_mm", hint="there are no 8-bit floating-point types")
 
 

@@ -5,16 +5,13 @@ Parts load on first use.
 
 import importlib
 
-# The torchvision that belongs to PyTorch 2.13.
-__version__ = "0.28.0+lampas"
-
 _SUBMODULES = ("datasets", "io", "models", "ops", "transforms", "utils")
 
 
 def __getattr__(name):
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "__version__":
+    if name == "__version__":  # the torchvision that belongs to `torch.__version__`
         import lampas
         from lampas.torch_version import torchvision_version
 
@@ -23,7 +20,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted([*globals(), *_SUBMODULES, "__version__"])
 
 
 def set_image_backend(backend):
