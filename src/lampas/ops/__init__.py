@@ -1,4 +1,4 @@
-"""Composite operators: Python functions over primitives, one file per family. No gradients are written here.
+"""Composite operators: Python functions over primitives, one file per family. Gradients are those of what they are made of, but see `one_node`.
 
 As `torch.ops` it also gives operators by namespace (`torch.ops.aten.mul`); see `namespaces`.
 """
