@@ -40,8 +40,9 @@ for _name in _core.__dict__:
 # Families of composites; each registers its functions and Tensor methods when imported.
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
-    "elementwise", "gradient", "storage", "untyped_storage", "defaults", "spectral", "factorizations", "solving",
-    "eigenvalues", "matrices", "products", "contraction", "constructors", "retired", "foreach", "checks", "lowrank", "absent",
+    "elementwise", "gradient", "storage", "untyped_storage", "defaults", "spectral", "factorizations",
+    "solving", "eigenvalues", "matrices", "products", "contraction", "constructors", "retired", "foreach",
+    "checks", "lowrank", "absent",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")

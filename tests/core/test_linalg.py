@@ -68,6 +68,10 @@ SQUARE = {
     "cond": lambda m, x: m.linalg.cond(x),
     "cond 1": lambda m, x: _cond_1(m, x),
     "householder": lambda m, x: m.linalg.householder_product(x[..., :3], x[..., 0, :2]),
+    "householder of one": lambda m, x: m.linalg.householder_product(
+        x[..., :3], 2 / (1 + x[..., :3].abs().square().sum(-2)).to(x.dtype)
+    ),
+    "lstsq of one": lambda m, x: m.linalg.lstsq(x[..., :3], (x @ x)[..., :2]).solution,
     "ormqr": lambda m, x: m.ormqr(x[..., :3], x[..., 0, :3], x, True, True),
     "multi_dot": lambda m, x: m.linalg.multi_dot([x[0, 0], x[0], x[1, :, :2], x[2, :2]]),
     "cross": lambda m, x: m.linalg.cross(x[..., :3], x[..., 1:4]),

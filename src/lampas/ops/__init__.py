@@ -1,6 +1,7 @@
-"""Composite operators: Python functions over primitives, one file per family. No gradients are written here.
+"""Composite operators: Python functions over primitives, one file per family.
 
-As `torch.ops` it also gives operators by namespace (`torch.ops.aten.mul`); see `namespaces`.
+Their gradients are those of what they are made of; for the exceptions see `one_node`. As `torch.ops` it also
+gives operators by namespace (`torch.ops.aten.mul`); see `namespaces`.
 """
 
 

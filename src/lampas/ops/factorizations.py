@@ -286,7 +286,7 @@ def _householder_gradient(grads, args, outputs):
     A, tau = args
     if not tau.numel():
         return None, None
-    return pulled_back(lambda: (_core._linalg_householder_product(A, tau),), (A, tau), grads)
+    return pulled_back(lambda *x: (_core._linalg_householder_product(*x),), (A, tau), grads)
 
 
 _householder_product = one_node(
@@ -378,7 +378,7 @@ def _ormqr_gradient(grads, args, outputs):
     if not tau.numel():
         return None, None, back
 
-    def formula():
+    def formula(A, tau):
         return (_core._linalg_ormqr(A, tau, other, left, transpose),)
 
     return (*pulled_back(formula, (A, tau), grads), back)

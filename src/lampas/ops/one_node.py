@@ -51,16 +51,28 @@ def one_node(name, value, gradient, differentiable=None):
 
 
 def pulled_back(formula, inputs, grads):
-    """Gradients of formula() with respect to `inputs`; None where they play no part."""
+    """Gradients of formula(*inputs), a tuple, with respect to the inputs; None where they play no part.
+
+    The inputs go in under other names: one may have been made from another, and what flows between them
+    is the business of the pass that asks.
+    """
     again = _core.is_grad_enabled()
     with enable_grad():
-        outputs = formula()
+        own = [_renamed(x, again) for x in inputs]
+        outputs = formula(*own)
     pairs = [(y, g) for y, g in zip(outputs, grads) if y.requires_grad]
-    wanted = [x for x in inputs if x.requires_grad]
+    wanted = [x for x in own if x.requires_grad]
     if not pairs or not wanted:
         return [None] * len(inputs)
     found = iter(
         _grad([y for y, _ in pairs], wanted, [g for _, g in pairs], create_graph=again,
               allow_unused=True)
     )  # fmt: skip
-    return [next(found) if x.requires_grad else None for x in inputs]
+    return [next(found) if x.requires_grad else None for x in own]
+
+
+def _renamed(x, linked):
+    """x as another tensor, which is linked to it where derivatives of derivatives are wanted."""
+    if linked and x.requires_grad:
+        return x.view_as(x)
+    return x.detach().requires_grad_(x.requires_grad)

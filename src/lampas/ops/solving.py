@@ -215,7 +215,7 @@ def _least_squares_gradient(grads, args, outputs):
     """That of x = A⁺ B and of what is left, |A x - B|²."""
     (A, B), residuals = args[:2], outputs[1]
 
-    def formula():
+    def formula(A, B):
         right = B.unsqueeze(-1) if _is_vector(A, B) else B
         x = lampas.linalg.pinv(A) @ right
         solution = x.squeeze(-1) if right is not B else x

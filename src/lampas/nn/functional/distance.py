@@ -50,7 +50,7 @@ def _pair_distances(input, p):
 
 def _pdist_gradient(grads, args, outputs):
     """That of the distances as composed; zeros where it is none, for p = 0."""
-    (found,) = pulled_back(lambda: (_pair_distances(*args),), args[:1], grads)
+    (found,) = pulled_back(lambda x: (_pair_distances(x, args[1]),), args[:1], grads)
     return (lampas.zeros_like(args[0]) if found is None else found,)
 
 
