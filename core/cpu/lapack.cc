@@ -90,14 +90,14 @@ void each(const Shape& s, F&& body) {
 }
 
 // LAPACK's iterations may never end on infinities or NaN: such a matrix fails at once, with `info`
-// past every index. Rows `from(j)` to `to(j)` of column j are looked at.
+// negative. Rows `from(j)` to `to(j)` of column j are looked at.
 template <class T, class From, class To>
 bool unfit(const T* x, const Shape& s, int& info, From from, To to) {
   for (int64_t j = 0; j < s.n; ++j)
     for (int64_t i = from(j); i < to(j); ++i) {
       T v = x[j * s.m + i];
       if (std::isfinite(std::real(v)) && std::isfinite(std::imag(v))) continue;
-      info = std::max(s.m, s.n) + 1;
+      info = -4;  // LAPACK's verdict on an argument with NaN
       return true;
     }
   return false;
