@@ -143,6 +143,32 @@ def untyped_storage(self):
     return _core._untyped_storage(self)
 
 
+def _typed_storage(self):
+    from lampas.storage import TypedStorage
+
+    return TypedStorage._over(_core._untyped_storage(self), self.dtype)
+
+
+Tensor._typed_storage = _typed_storage
+
+
+@method
+def storage(self):
+    """The memory this tensor shows, as a `TypedStorage` of the tensor's dtype. Deprecated."""
+    from lampas.storage import warn_deprecated
+
+    warn_deprecated()
+    return self._typed_storage()
+
+
+@method
+def storage_type(self):
+    """The class of `storage()`: `FloatStorage` and so on."""
+    from lampas.storage import class_of
+
+    return class_of(self.dtype)
+
+
 @method
 def get_device(self):
     return -1 if self.device.index is None else self.device.index
@@ -208,11 +234,7 @@ def __deepcopy__(self, memo):
     from copy import deepcopy
 
     with _no_grad():
-        storage = self.untyped_storage()
-        key = ("lampas storage", storage.data_ptr() or id(storage))
-        whole = memo.get(key)
-        if whole is None:
-            whole = memo[key] = _core._copy_storage(storage)
+        whole = self.untyped_storage().__deepcopy__(memo)
         copy = _core._tensor_from_storage(
             whole, self.dtype, self.storage_offset(), tuple(self.shape), self.stride()
         )
@@ -436,6 +458,35 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
             tuple(stride or _strides(size)),
         )
     return _core._set_storage(self, source)
+
+
+# What PyTorch's errors about `set_` call an element type.
+_SCALAR_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long int",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
+
+
+def _untyped(source, dtype):
+    """What a typed storage stands on. RuntimeError where its dtype is another one."""
+    if isinstance(source, (Tensor, _core.UntypedStorage)):
+        return source
+    if source.dtype != dtype:
+        wanted, given = (str(each).rpartition(".")[2] for each in (dtype, source.dtype))
+        raise RuntimeError(
+            f"Expected a Storage of type {_SCALAR_NAMES.get(wanted, wanted)} or an UntypedStorage, "
+            f"but got type {_TYPE_NAMES.get(given, given)} for argument 1 'storage'"
+        )
+    return source.untyped()
 
 
 def _strides(size):

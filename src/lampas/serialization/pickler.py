@@ -4,9 +4,10 @@ import pickle
 from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
 
 import lampas
-from lampas._utils import StorageRef, reduce_tensor
+from lampas._utils import reduce_tensor
 from lampas.serialization import names
 from lampas.serialization.storage import location_tag
+from lampas.storage import CLASSES, TypedStorage, class_of
 
 _PLAIN = {str, int, float, bool, type(None), bytes, dict, list, tuple, set, type}
 
@@ -24,16 +25,13 @@ class Pickler(pickle._Pickler):
 
     def persistent_id(self, obj):
         """The reference that stands in the pickle for a storage."""
-        if type(obj) is StorageRef:
-            storage, dtype = obj.storage, obj.dtype
-        elif isinstance(obj, lampas.UntypedStorage):
-            storage, dtype = obj, lampas.uint8
+        if type(obj) is TypedStorage:
+            storage, cls = obj.untyped(), class_of(obj.dtype)
+        elif type(obj) is lampas.UntypedStorage:
+            storage, cls = obj, lampas.UntypedStorage
         else:
             return None
-        cls = names.storage_class(dtype)
-        if type(obj) is not StorageRef:
-            cls = names.STORAGE_CLASSES["UntypedStorage"]
-        itemsize = dtype.itemsize if cls.dtype is not None else 1
+        itemsize = cls.dtype.itemsize if cls is not lampas.UntypedStorage else 1
         count = storage.nbytes() // itemsize
         return "storage", cls, self._key(storage), location_tag(storage), count
 
@@ -57,8 +55,6 @@ class Pickler(pickle._Pickler):
             return lampas.device, (obj.type, *index)
         if isinstance(obj, lampas.Size):
             return lampas.Size, (tuple(obj),)
-        if type(obj) is names.StorageClass:
-            return obj.__name__
         return NotImplemented
 
     def save_global(self, obj, name=None):
@@ -82,14 +78,15 @@ class Pickler(pickle._Pickler):
         return self.save_global(obj)
 
     dispatch = {**pickle._Pickler.dispatch, type: save_type}
+    dispatch[type(CLASSES["FloatStorage"])] = save_global
     dispatch[type(reduce_tensor)] = save_global
 
     def _path(self, obj, name):
         """Where a reader finds `obj`. PicklingError where it would find something else."""
         if isinstance(obj, lampas.dtype):
             return "torch", name
-        if type(obj) is names.StorageClass:
-            return obj.__module__, name
+        if obj is lampas.UntypedStorage:
+            return "torch.storage", "UntypedStorage"
         name = name or getattr(obj, "__qualname__", None) or obj.__name__
         module = names.to_torch(pickle.whichmodule(obj, name))
         if "<locals>" in name:
