@@ -258,9 +258,12 @@ def _no_grad():
 
 def _rebuild(cls, values, dtype, shape, stride, requires_grad, state):
     """Pickle's way back: bytes to a tensor (checkpoints go through lampas.save instead)."""
-    storage = _core.UntypedStorage(len(values))
-    memoryview(storage)[:] = values
-    tensor = _core._tensor_from_storage(storage, dtype, 0, shape, stride)
+    if values is None:
+        tensor = _core.empty_strided(shape, stride, dtype=dtype, device="meta")
+    else:
+        storage = _core.UntypedStorage(len(values))
+        memoryview(storage)[:] = values
+        tensor = _core._tensor_from_storage(storage, dtype, 0, shape, stride)
     if cls is not None:
         tensor = Tensor._make_subclass(cls, tensor, requires_grad)
     elif requires_grad:
@@ -270,23 +273,32 @@ def _rebuild(cls, values, dtype, shape, stride, requires_grad, state):
     return tensor
 
 
+def _span(tensor):
+    """The bytes from the tensor's first to its last element; None on the meta device."""
+    if tensor.is_meta:
+        return None
+    if not tensor.numel():
+        return b""
+    size, first = tensor.element_size(), tensor.storage_offset()
+    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride()))
+    storage = tensor.untyped_storage().cpu()
+    return bytes(memoryview(storage)[first * size : (first + last + 1) * size])
+
+
 @method
 def __reduce_ex__(self, protocol):
+    """For plain pickle and queues: what is shown of the storage, with the strides it has."""
     if not self.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support pickling at the moment"
         )
-    dense = self.detach().contiguous()
-    # Contiguous tensors may have any stride in dimensions of size 1; a view as bytes needs 1.
-    flat = dense.as_strided((dense.numel(),), (1,), dense.storage_offset())
-    values = bytes(memoryview(flat.view(_core.uint8)))
-    cls = None if self.__class__ is Tensor else self.__class__
+    shown = self.detach().resolve_conj().resolve_neg()
     return _rebuild, (
-        cls,
-        values,
+        None if self.__class__ is Tensor else self.__class__,
+        _span(shown),
         self.dtype,
         tuple(self.shape),
-        dense.stride(),
+        shown.stride(),
         self.requires_grad,
         self.__dict__,
     )

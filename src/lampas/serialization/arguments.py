@@ -130,7 +130,7 @@ def tensor(args, budget):
     """(storage, offset, size, stride, requires_grad, hooks, further ones). Bounds are the core's."""
     _count(args, 4, 8)
     storage, _, size, stride = args[:4]
-    if not isinstance(storage, (TypedStorage, lampas.UntypedStorage)):
+    if not isinstance(storage, TypedStorage):
         raise UnpicklingError(f"a tensor stands on a storage, not on a {type(storage).__name__}")
     if type(args[1]) is not int:
         raise UnpicklingError(f"a tensor's offset is an int, not a {type(args[1]).__name__}")
@@ -211,6 +211,8 @@ def _no_hooks(hooks):
 
 
 def _dtype_or_metadata(extra, count, storage):
+    if extra is lampas.bool and storage.dtype is not lampas.bool:
+        raise UnpicklingError("a tensor of bools on a storage of something else")
     if isinstance(extra, lampas.dtype) or extra is None:
         return
     if not isinstance(extra, dict) or not set(map(type, extra)) <= {str}:

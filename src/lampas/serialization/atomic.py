@@ -14,7 +14,9 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 
+_LARGE = 8 << 20  # bytes
 _LONGEST = 80  # characters of a target's name in the `.part` file's name; 255 bytes at most
 
 
@@ -55,7 +57,8 @@ def replacing(path):
             _durable(handle)
             # Still under the lock: nobody else may take the name before it is the target's.
             if os.name != "nt":
-                os.replace(temporary, path)
+                with _freed_aside(path, before):
+                    os.replace(temporary, path)
         if os.name == "nt":  # an open file cannot be renamed there
             os.replace(temporary, path)
     except BaseException:
@@ -63,6 +66,24 @@ def replacing(path):
             os.unlink(temporary)
         raise
     _durable_folder(path)
+
+
+@contextlib.contextmanager
+def _freed_aside(path, before):
+    """The file that is replaced inside the block gives its pages back in a thread: for a large one
+    that takes the system as long as the writing, and nobody needs to wait for it."""
+    if before is None or before.st_size < _LARGE:
+        yield
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        threading.Thread(target=os.close, args=(handle,), daemon=True).start()
 
 
 def _target(path):

@@ -9,7 +9,7 @@ import sys
 
 import lampas
 from lampas.serialization.references import storage_reference
-from lampas.serialization.storage import part, restored, storage_bytes, swap_bytes
+from lampas.serialization.storage import clean_bools, part, restored, storage_bytes, swap_bytes
 from lampas.storage import TypedStorage
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
@@ -43,6 +43,7 @@ class _Storages:
         self._data = data
         self._restore = restore
         self._waiting = {}  # key -> (storage, element size, the storage where it was asked for)
+        self._bools = set()  # keys of storages that tensors of bools stand on
         self._total = 0
 
     def persistent_load(self, reference):
@@ -53,6 +54,8 @@ class _Storages:
         dtype, key, location, count = storage_reference(reference)
         if key not in self._waiting:
             self._add(key, count, dtype.itemsize, location)
+        if dtype is lampas.bool:
+            self._bools.add(key)
         place = self._waiting[key][2]
         view = reference[5] if len(reference) == 6 else None
         return TypedStorage._over(place if view is None else _view(place, dtype, view), dtype)
@@ -74,6 +77,8 @@ class _Storages:
             target = storage_bytes(storage)
             read_storage(self._data, position, target, itemsize, swap, key)
             position += 8 + len(target)
+            if key in self._bools:
+                clean_bools(storage)
             if place.device.type != "meta" and place.data_ptr() != storage.data_ptr():
                 place.copy_(storage)
         return position

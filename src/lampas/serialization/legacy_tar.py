@@ -12,7 +12,7 @@ import tarfile
 
 import lampas
 from lampas.serialization.legacy import no_storages, read_storage
-from lampas.serialization.storage import part, restored, storage_bytes
+from lampas.serialization.storage import clean_bools, part, restored, storage_bytes
 from lampas.storage import CLASSES
 
 REFUSED = "Cannot use ``weights_only=True`` with files saved in the legacy .tar format. "
@@ -84,6 +84,8 @@ def _storages(reader, restore):
             raise RuntimeError(f"storage {key} is larger than the file")
         storage = lampas.UntypedStorage(count * itemsize)
         read_storage(data, position, storage_bytes(storage), itemsize, False, key)
+        if cls.dtype is lampas.bool:
+            clean_bools(storage)
         reader.places["storages"] = position + 8 + count * itemsize
         storages[key] = (restored(restore, storage, location), cls.dtype)
     for key, root, offset, count in reader.pickle("storages"):

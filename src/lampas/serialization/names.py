@@ -5,7 +5,6 @@ Files carry PyTorch's names, so that either library reads what the other wrote.
 
 import importlib
 
-import lampas
 from lampas.storage import CLASSES, STORAGE_NAMES
 
 _PREFIXES = (("lampas.vision", "torchvision"), ("lampas", "torch"))

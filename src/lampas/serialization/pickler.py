@@ -36,8 +36,10 @@ class Pickler(pickle._Pickler):
         return "storage", cls, self._key(storage), location_tag(storage), count
 
     def _key(self, storage):
-        # Views of one storage share an address; empty storages have none and share nothing.
-        place = (storage.data_ptr(), str(storage.device)) if storage.nbytes() else object()
+        # Views of one storage share its address; empty storages have none and share nothing. A
+        # part of a storage that begins where the whole does is another storage.
+        size = storage.nbytes()
+        place = (storage.data_ptr(), size, str(storage.device)) if size else object()
         key = self._keys.setdefault(place, str(len(self._keys)))
         # The reference keeps the memory from being handed out again while the pickle is written.
         self.storages.setdefault(key, storage)
@@ -55,6 +57,8 @@ class Pickler(pickle._Pickler):
             return lampas.device, (obj.type, *index)
         if isinstance(obj, lampas.Size):
             return lampas.Size, (tuple(obj),)
+        if isinstance(obj, lampas.Generator):
+            return lampas.Generator, (obj.device,), (obj.initial_seed(), None, obj.get_state())
         return NotImplemented
 
     def save_global(self, obj, name=None):

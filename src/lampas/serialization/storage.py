@@ -2,6 +2,7 @@
 
 import lampas
 from lampas.storage import CLASSES
+from lampas.storage_methods import flat_tensor
 
 
 def storage_bytes(storage):
@@ -20,6 +21,15 @@ def mapped_storage(buffer, offset, count):
 def part(storage, start, count):
     """A storage over some bytes of another one."""
     return storage[start : start + count]
+
+
+def clean_bools(storage):
+    """Make every byte 0 or 1, as the core relies on. A damaged or hostile file may hold others."""
+    if not storage.nbytes() or storage.device.type == "meta":
+        return
+    values = flat_tensor(storage, lampas.uint8)
+    if values.max().item() > 1:
+        values.copy_(values != 0)
 
 
 def swap_bytes(buffer, size):

@@ -10,7 +10,13 @@ from lampas.serialization import options
 from lampas.serialization.archive import ArchiveReader, seekable
 from lampas.serialization.archive_writer import ALIGNMENT, ArchiveWriter
 from lampas.serialization.references import storage_reference
-from lampas.serialization.storage import mapped_storage, restored, storage_bytes, swap_bytes
+from lampas.serialization.storage import (
+    clean_bools,
+    mapped_storage,
+    restored,
+    storage_bytes,
+    swap_bytes,
+)
 from lampas.storage import TypedStorage
 
 MAGIC = b"PK\x03\x04"
@@ -69,6 +75,8 @@ def read(file, mapped_path, restore, read_pickle, pickle_options):
                 size = count * dtype.itemsize
                 storage = _storage(reader, f"data/{key}", size, mapped, swap and width)
                 loaded[key] = restored(restore, storage, location)
+            if dtype is lampas.bool:
+                clean_bools(loaded[key])
             return TypedStorage._over(loaded[key], dtype)
 
         content = bytes(reader.read("data.pkl"))
