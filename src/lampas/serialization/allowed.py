@@ -61,7 +61,8 @@ class safe_globals(contextlib.ContextDecorator):
 
 
 def _path(target):
-    return f"{names.to_torch(target.__module__)}.{target.__qualname__}"
+    name = target.__qualname__
+    return f"{names.to_torch(target.__module__, name)}.{name}"
 
 
 def find_global(module, name):

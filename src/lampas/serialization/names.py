@@ -7,14 +7,26 @@ import importlib
 
 from lampas.storage import CLASSES, STORAGE_NAMES
 
+# Modules of Lampas whose classes stand elsewhere in PyTorch. A class not in its module there: by name.
+_ELSEWHERE = {
+    "lampas.nn.modules.attention": "torch.nn.modules.activation",
+    "lampas.nn.modules.parameters": "torch.nn.modules.container",
+    "lampas.nn.modules.rnn_cells": "torch.nn.modules.rnn",
+    "lampas.nn.modules.linear_cross_entropy": "torch.nn.modules.loss",
+    "lampas.nn.modules.linear_cross_entropy.LinearCrossEntropyOptions": (
+        "torch.nn.modules.linear_cross_entropy_options"
+    ),
+    "lampas.amp.autocast": "torch.amp.autocast_mode",
+}
 _PREFIXES = (("lampas.vision", "torchvision"), ("lampas", "torch"))
 
 DTYPE_NAMES = tuple(STORAGE_NAMES) + ("uint16", "uint32", "uint64")
 
 
-def to_torch(module):
-    """The module's name in a file."""
-    return _swap(module, 0, 1)
+def to_torch(module, name=None):
+    """The module's name in a file; that of an object `name` in it where one is given."""
+    moved = _ELSEWHERE.get(f"{module}.{name}") or _ELSEWHERE.get(module)
+    return moved or _swap(module, 0, 1)
 
 
 def to_lampas(module):
@@ -38,10 +50,23 @@ def resolve(module, name):
         return CLASSES[name]
     if module in ("torch._C", "torch.cuda") and name.endswith(("Storage", "Generator")):
         return resolve("torch", name)
-    found = importlib.import_module(to_lampas(module))
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+    for place in _places(module, name):
+        try:
+            found = importlib.import_module(place)
+            for part in name.split("."):
+                found = getattr(found, part)
+            return found
+        except (ImportError, AttributeError) as error:
+            failure = error
+    raise failure
+
+
+def _places(module, name):
+    """The modules of Lampas in which a file's `module` and `name` may stand."""
+    for ours, theirs in _ELSEWHERE.items():
+        if theirs == module:
+            yield ours.removesuffix(f".{name}")
+    yield to_lampas(module)
 
 
 def dtype_name(dtype):

@@ -68,9 +68,9 @@ class Pickler(pickle._Pickler):
             self.save(name)
             self.write(pickle.STACK_GLOBAL)
         else:
-            if (module, name) in REVERSE_NAME_MAPPING:
-                module, name = REVERSE_NAME_MAPPING[(module, name)]
-            module = REVERSE_IMPORT_MAPPING.get(module, module)
+            if self.proto < 3:  # these are read by Python 2 as well
+                module, name = REVERSE_NAME_MAPPING.get((module, name), (module, name))
+                module = REVERSE_IMPORT_MAPPING.get(module, module)
             line = f"{module}\n{name}\n".encode("ascii" if self.proto < 3 else "utf-8")
             self.write(pickle.GLOBAL + line)
         self.memoize(obj)
@@ -92,7 +92,7 @@ class Pickler(pickle._Pickler):
         if obj is lampas.UntypedStorage:
             return "torch.storage", "UntypedStorage"
         name = name or getattr(obj, "__qualname__", None) or obj.__name__
-        module = names.to_torch(pickle.whichmodule(obj, name))
+        module = names.to_torch(pickle.whichmodule(obj, name), name)
         if "<locals>" in name:
             raise AttributeError(f"Can't pickle local object '{name}'")
         try:
