@@ -48,7 +48,7 @@ def __getitem__(self, index):
         return _item(self, index)
     start, stop, step = index.indices(self.nbytes())
     if step != 1:
-        raise ValueError(
+        raise RuntimeError(
             f"Trying to slice with a step of {step}, but only a step of 1 is supported"
         )
     count = max(stop - start, 0)

@@ -48,9 +48,7 @@ def test_protocols(name, protocol, torch):
 NOT_IN_OLD_FORMAT = {"dtypes", "meta", "conjugated", "generator"}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in (*SAFE, *FULL) if name not in NOT_IN_OLD_FORMAT]
-)
+@pytest.mark.parametrize("name", [name for name in (*SAFE, *FULL) if name not in NOT_IN_OLD_FORMAT])
 def test_format_of_before_2020(name, torch):
     make = SAFE.get(name) or FULL[name]
     theirs, ours = make(torch), make(lampas)

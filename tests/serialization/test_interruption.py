@@ -1,6 +1,6 @@
 """A save that is killed, fails or meets a full disk leaves the old file or the new one, whole.
 
-    python tests/serialization/test_interruption.py 1000     # so many kills; tests: LAMPAS_KILLS
+python tests/serialization/test_interruption.py 1000     # so many kills; tests: LAMPAS_KILLS
 """
 
 import io
@@ -21,7 +21,7 @@ import pytest
 import lampas
 from lampas.serialization import safetensors
 
-KILLS = int(os.environ.get("LAMPAS_KILLS", "40"))
+KILLS = int(os.environ.get("LAMPAS_KILLS", "30"))
 COUNT = 200_000
 # Saves one number after another, in three formats; says so before each.
 SAVER = """
@@ -259,7 +259,10 @@ def test_rights_are_respected(python):
         for path, mode in (("read.pt", 0o444), ("write.pt", 0o666), ("open/read.pt", 0o444)):
             lampas.save([1], folder / path)
             (folder / path).chmod(mode)
-        paths = [str(folder / each) for each in ("read.pt", "new.pt", "write.pt", "open/read.pt", "open/new.pt")]
+        paths = [
+            str(folder / each)
+            for each in ("read.pt", "new.pt", "write.pt", "open/read.pt", "open/new.pt")
+        ]
         env = {"PYTHONPATH": str(Path(lampas.__file__).parent.parent)}
         out = python(AS_NOBODY, *paths, env=env).split()
         assert out == ["WriteError"] * 2 + ["saved", "WriteError", "saved"]

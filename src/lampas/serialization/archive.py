@@ -37,8 +37,6 @@ class ArchiveReader:
             raise RuntimeError(_DAMAGED.format(_directory_damage(error))) from None
         except (ValueError, OverflowError, struct.error, NotImplementedError, EOFError) as error:
             raise RuntimeError(_DAMAGED.format(error)) from None
-        # `set_crc32_options(False)` writes 0 everywhere; one damaged byte never does.
-        self._has_checksums = any(info.CRC for info in self._records.values())
 
     def __enter__(self):
         return self
@@ -84,7 +82,8 @@ class ArchiveReader:
             if not count:
                 raise RuntimeError(_DAMAGED.format(f"record {name} is cut short"))
             done += count
-        if self._has_checksums:
+        # 0 stands for none, after `set_crc32_options(False)` or `skip_data`.
+        if self._info(name).CRC:
             self._unchecked.append((name, self._checksums.start(view)))
 
     def check(self):
