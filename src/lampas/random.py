@@ -3,7 +3,7 @@
 import contextlib
 import copyreg
 
-from lampas._core import Generator, default_generator  # noqa: F401  (Generator: a name of this module)
+from lampas._core import Generator, default_generator
 
 __all__ = [
     "fork_rng",

@@ -77,7 +77,7 @@ class TypedStorage:
         return self
 
     @classmethod
-    def _made(cls, args, wrap_storage, dtype, device, forms):
+    def _made(cls, args, wrap_storage, dtype, device=None, forms=_TYPED_FORMS):
         if len(args) > (1 if wrap_storage is None else 0):
             raise RuntimeError(forms + "Too many positional arguments")
         if wrap_storage is not None:

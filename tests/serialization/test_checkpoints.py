@@ -11,8 +11,8 @@ import pytest
 import lampas
 
 sys.path.insert(0, str(Path(__file__).parent))
-from checkpoints import FULL, SAFE, images, plain, trained, written  # noqa: E402
-from old_files import tar_archive, with_views  # noqa: E402
+from checkpoints import FULL, SAFE, images, plain, trained, written
+from old_files import tar_archive, with_views
 
 
 @pytest.mark.parametrize("name", SAFE)

@@ -15,7 +15,7 @@ import pytest
 import lampas
 
 sys.path.insert(0, str(Path(__file__).parent))
-from checkpoints import SAFE, plain, written  # noqa: E402
+from checkpoints import SAFE, plain, written
 
 CLEAR = (pickle.UnpicklingError, RuntimeError, NotImplementedError, EOFError, ValueError)
 WAYS = int(os.environ.get("LAMPAS_DAMAGE", "3"))

@@ -14,7 +14,7 @@ import lampas
 from lampas import serialization
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hostile_files import (  # noqa: E402
+from hostile_files import (
     HOOKS,
     archive,
     called,

@@ -10,7 +10,7 @@ import pytest
 import lampas
 
 sys.path.insert(0, str(Path(__file__).parent))
-from checkpoints import FULL, SAFE, plain  # noqa: E402
+from checkpoints import FULL, SAFE, plain
 
 EXAMPLES = {**SAFE, **FULL}
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

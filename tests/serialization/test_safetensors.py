@@ -189,7 +189,7 @@ def test_refused_tensors(torch):
 
     ours = calls(lampas, safetensors)
     for name, call in calls(torch, package).items():
-        with pytest.raises(Exception) as expected:  # noqa: B017, PT011
+        with pytest.raises(Exception) as expected:
             call()
         with pytest.raises(expected.type):
             ours[name]()

@@ -23,6 +23,7 @@ from lampas.serialization.inspection import (
     check_module_version_greater_or_equal,
     get_unsafe_globals_in_checkpoint,
 )
+from lampas.serialization.messages import UNSAFE_MESSAGE, refused
 from lampas.serialization.options import (
     LoadEndianness,
     get_crc32_options,
@@ -77,18 +78,6 @@ DEFAULT_PROTOCOL = 2
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 STORAGE_KEY_SEPARATOR = ","
-UNSAFE_MESSAGE = (
-    "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` "
-    "from `False` to `True`. Re-running `torch.load` with `weights_only` set to `False` will "
-    "likely succeed, but it can result in arbitrary code execution. Do it only if you got the "
-    "file from a trusted source."
-)
-_MORE = (
-    "\n\nCheck the documentation of torch.load to learn more about types accepted by default with "
-    "weights_only https://pytorch.org/docs/stable/generated/torch.load.html."
-)
-
-
 class SourceChangeWarning(Warning):
     """A saved module's source differs from the installed one."""
 
@@ -99,6 +88,8 @@ class StorageType:
     def __init__(self, name):
         from lampas.storage import CLASSES
 
+        if name not in CLASSES:
+            raise KeyError(f'pickle storage type "{name}" is not recognized')
         self.dtype = CLASSES[name].dtype
 
     def __str__(self):
@@ -186,7 +177,7 @@ def load(
         except UnpicklingError as error:
             if not weights_only:
                 raise
-            raise type(error)(_explained(str(error))) from None
+            raise type(error)(refused(str(error))) from None
 
 
 def _weights_only(given, pickle_module):
@@ -214,7 +205,8 @@ def _load(file, path, restore, weights_only, mmap, options):
     head = file.read(512)
     file.seek(start)
     if head.startswith(zip_format.MAGIC):
-        return zip_format.read(file, path if mmap else None, restore, read_pickle, options)
+        mapped_path = path if mmap else None
+        return zip_format.read(file, mapped_path, restore, read_pickle, options, weights_only)
     if mmap:
         raise RuntimeError(
             "mmap can only be used with files saved with "
@@ -230,25 +222,6 @@ def _load(file, path, restore, weights_only, mmap, options):
     result, end = legacy.read(file.read(), restore, read_pickle, options)
     file.seek(start + end)  # several objects may follow each other
     return result
-
-
-def _explained(message):
-    """PyTorch's text around the reason for a refusal."""
-    if "whose module" in message:
-        return f"Weights only load failed. {UNSAFE_MESSAGE}\n\n\n{message}{_MORE}"
-    if message.startswith("Unsupported global"):
-        return (
-            "Weights only load failed. This file can still be loaded, to do so you have two "
-            "options, \033[1mdo those steps only if you trust the source of the checkpoint\033[0m. "
-            f"\n\t(1) {UNSAFE_MESSAGE}\n\t(2) Alternatively, to load with `weights_only=True` "
-            "please check the recommended steps in the following error message.\n\t"
-            f"WeightsUnpickler error: {message}{_MORE}"
-        )
-    return (
-        f"Weights only load failed. {UNSAFE_MESSAGE}\nPlease file an issue with the following so "
-        "that we can make `weights_only=True` compatible with your use case: WeightsUnpickler "
-        f"error: \n\n{message}{_MORE}"
-    )
 
 
 def _is_path(f):

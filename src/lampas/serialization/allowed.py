@@ -28,9 +28,17 @@ _builtin_globals = {}
 
 
 def add_safe_globals(safe_globals):
-    """Allow further classes and functions: a list of them, or of pairs (object, dotted name)."""
+    """Allow further classes and functions: a list of them, or of pairs (object, dotted name).
+
+    TypeError for a name that is no text.
+    """
     for entry in safe_globals:
         target, path = entry if isinstance(entry, tuple) else (entry, None)
+        if path is not None and not isinstance(path, str):
+            raise TypeError(
+                "Expected second item in tuple to be str of callable full path, but got: "
+                f"{type(path)}"
+            )
         _user_globals[path or _path(target)] = target
 
 

@@ -55,7 +55,7 @@ class ArchiveReader:
             name = info.filename.partition("/")[2]
             _check(info, name, records)
             records[name] = info
-        if sum(info.file_size for info in infos) > self._size:
+        if sum(info.compress_size for info in infos) > self._size:
             raise ValueError("its records are larger than the file")
         return records
 
@@ -119,7 +119,13 @@ class ArchiveReader:
     def _info(self, name):
         if name not in self._records:
             raise RuntimeError(f"PytorchStreamReader failed locating file {name}: file not found")
-        return self._records[name]
+        info = self._records[name]
+        # No checkpoint is compressed. A few kilobytes could otherwise ask for all memory.
+        if info.compress_type or info.flag_bits & 1 or info.file_size != info.compress_size:
+            raise RuntimeError(
+                _DAMAGED.format(f"record {name} is compressed or encrypted, which no checkpoint is")
+            )
+        return info
 
 
 def _check(info, name, records):
@@ -128,8 +134,6 @@ def _check(info, name, records):
         raise ValueError(f"it has two records of the name {name!r}")
     if ".." in name.split("/"):
         raise ValueError(f"the record {name!r} leads out of its folder")
-    if info.compress_type or info.flag_bits & 1 or info.file_size != info.compress_size:
-        raise ValueError(f"record {name} is compressed or encrypted, which checkpoints never are")
 
 
 def _directory_damage(error):

@@ -1,15 +1,32 @@
 """The pickler of `save`: PyTorch's names for our classes, storages beside the pickle."""
 
+import collections
 import pickle
 from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
 
 import lampas
-from lampas._utils import reduce_tensor
+from lampas._utils import _rebuild_tensor_v2, reduce_tensor
 from lampas.serialization import names
 from lampas.serialization.storage import location_tag
 from lampas.storage import CLASSES, TypedStorage, class_of
 
 _PLAIN = {str, int, float, bool, type(None), bytes, dict, list, tuple, set, type}
+
+
+def _int(value):
+    """The opcode of an int of at most 64 bits."""
+    if 0 <= value < 256:
+        return pickle.BININT1 + bytes((value,))
+    if -(1 << 31) <= value < 1 << 31:
+        return pickle.BININT + value.to_bytes(4, "little", signed=True)
+    return pickle.LONG1 + b"\x09" + value.to_bytes(9, "little", signed=True)
+
+
+def _ints(values):
+    """The opcodes of a tuple of ints."""
+    if not values:
+        return pickle.EMPTY_TUPLE
+    return pickle.MARK + b"".join(map(_int, values)) + pickle.TUPLE
 
 
 class Pickler(pickle._Pickler):
@@ -44,6 +61,32 @@ class Pickler(pickle._Pickler):
         # The reference keeps the memory from being handed out again while the pickle is written.
         self.storages.setdefault(key, storage)
         return key
+
+    def save(self, obj, save_persistent_id=True):
+        if type(obj) is lampas.Tensor and self.proto >= 2 and id(obj) not in self.memo:
+            function, args = reduce_tensor(obj)
+            if function is _rebuild_tensor_v2:
+                self._save_tensor(obj, args)
+                return
+        super().save(obj, save_persistent_id)
+
+    def _save_tensor(self, tensor, args):
+        """The call that rebuilds a tensor, written at once: the general way costs 20 calls of
+        `save`. Its parts are not memoized, nothing else refers to them."""
+        storage, offset, size, stride, requires_grad, _ = args
+        self.save(_rebuild_tensor_v2)
+        self.write(pickle.MARK + pickle.MARK)
+        for part in self.persistent_id(storage):
+            if type(part) is int:
+                self.write(_int(part))
+            else:
+                self.save(part)
+        geometry = _int(offset) + _ints(size) + _ints(stride)
+        flag = pickle.NEWTRUE if requires_grad else pickle.NEWFALSE
+        self.write(pickle.TUPLE + pickle.BINPERSID + geometry + flag)
+        self.save(collections.OrderedDict)
+        self.write(pickle.EMPTY_TUPLE + pickle.REDUCE + pickle.TUPLE + pickle.REDUCE)
+        self.memoize(tensor)
 
     def reducer_override(self, obj):
         if type(obj) in _PLAIN:

@@ -70,7 +70,7 @@ def load_file(filename, device="cpu"):
     SafetensorError where the file breaks the format's rules.
     """
     with safe_open(filename, framework="pt", device=device) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in file.keys()}
 
 
 def load(data):

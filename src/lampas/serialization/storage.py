@@ -1,7 +1,7 @@
 """The bytes of a storage, and a storage of bytes; where a storage goes (`map_location`)."""
 
 import lampas
-from lampas.storage import CLASSES
+from lampas.storage import CLASSES, TypedStorage
 from lampas.storage_methods import flat_tensor
 
 
@@ -94,14 +94,10 @@ def restorer(map_location):
 
 
 def restored(restore, storage, location):
-    """`restore(storage, location)` as an untyped storage; TypeError for anything else."""
+    """`restore(storage, location)` as an untyped storage."""
     result = restore(storage, location)
     result = getattr(result, "_untyped_storage", result)
-    if not isinstance(result, lampas.UntypedStorage):
-        raise TypeError(
-            f"expected `map_location` to give a storage, but it gave a {type(result).__name__}"
-        )
-    return result
+    return TypedStorage._made((), result, lampas.uint8).untyped()  # TypeError for what is none
 
 
 def _type_name(storage):
@@ -153,7 +149,7 @@ def validate_cuda_device(location):
 def validate_hpu_device(location):
     """RuntimeError: there are no HPU devices."""
     raise RuntimeError(
-        "Attempting to deserialize object on a HPU device but torch.hpu.is_available() is False. "
+        "The HPU device module is not registered. "
         "If you are running on a CPU-only machine, please use torch.load with "
         "map_location=torch.device('cpu') to map your storages to the CPU."
     )
@@ -165,5 +161,14 @@ def _cuda_deserialize(storage, location):
     return storage.cuda(validate_cuda_device(location))
 
 
+def _absent_deserialize(storage, location):
+    """PyTorch's errors for devices that it knows and Lampas does not have."""
+    if str(location).startswith("mps"):
+        raise RuntimeError("torch.UntypedStorage(): Storage device not recognized: mps")
+    if str(location).startswith("hpu"):
+        validate_hpu_device(location)
+
+
 register_package(10, _cpu_tag, _cpu_deserialize)
 register_package(20, _cuda_tag, _cuda_deserialize)
+register_package(21, lambda storage: None, _absent_deserialize)

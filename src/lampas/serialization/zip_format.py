@@ -9,6 +9,7 @@ import lampas
 from lampas.serialization import options
 from lampas.serialization.archive import ArchiveReader, seekable
 from lampas.serialization.archive_writer import ALIGNMENT, ArchiveWriter
+from lampas.serialization.messages import UNSAFE_MESSAGE
 from lampas.serialization.references import storage_reference
 from lampas.serialization.storage import (
     clean_bools,
@@ -19,6 +20,9 @@ from lampas.serialization.storage import (
 )
 from lampas.storage import TypedStorage
 
+TORCHSCRIPT_REFUSED = (
+    "Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. "
+)
 MAGIC = b"PK\x03\x04"
 
 
@@ -53,10 +57,12 @@ def _records(content, storages, with_byteorder):
     yield "version", b"3\n"
 
 
-def read(file, mapped_path, restore, read_pickle, pickle_options):
+def read(file, mapped_path, restore, read_pickle, pickle_options, weights_only):
     """The object in a zip; storages are mapped where `mapped_path` is given."""
     with ArchiveReader(seekable(file)) as reader:
         if "constants.pkl" in reader:
+            if weights_only:
+                raise RuntimeError(TORCHSCRIPT_REFUSED + UNSAFE_MESSAGE)
             raise NotImplementedError(
                 "this is a TorchScript archive, which Lampas does not run; save the model's "
                 "state_dict() with torch.save and load that"
