@@ -221,10 +221,12 @@ class TypedStorage:
         return False
 
     def is_shared(self):
-        return False
+        """Whether the memory is shared with other processes, see `Tensor.share_memory_`."""
+        return self._untyped_storage.is_shared()
 
     def share_memory_(self):
-        """Memory is shared with worker processes when it is sent to them, as for tensors."""
+        """Itself where it is shared; NotImplementedError otherwise: a storage cannot move."""
+        self._untyped_storage.share_memory_()
         return self
 
     def type(self, dtype=None, non_blocking=False):

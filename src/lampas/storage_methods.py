@@ -218,13 +218,20 @@ def is_pinned(self, device="cuda"):
 
 @method
 def is_shared(self):
-    return False
+    """Whether the memory is shared with other processes, see `Tensor.share_memory_`."""
+    from lampas.multiprocessing import reductions
+
+    return reductions.is_shared(self)
 
 
 @method
 def share_memory_(self):
-    """Memory is shared with worker processes when it is sent to them, as for tensors."""
-    return self
+    """Itself where it is shared; NotImplementedError otherwise: a storage cannot move."""
+    if self.is_shared():
+        return self
+    raise NotImplementedError(
+        "UntypedStorage.share_memory_: call share_memory_() of the tensor instead"
+    )
 
 
 def from_buffer(buffer, *, dtype, byte_order="native", count=-1, offset=0):

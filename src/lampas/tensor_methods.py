@@ -360,16 +360,6 @@ def share_memory_(self):
     return reductions.share_memory_(self)
 
 
-def _storage_is_shared(self):
-    """Whether the memory is shared with other processes, see `Tensor.share_memory_`."""
-    from lampas.multiprocessing import reductions
-
-    return reductions.is_shared(self)
-
-
-_core.UntypedStorage.is_shared = _storage_is_shared
-
-
 def _data_type(name):
     def convert(self, memory_format=_core.preserve_format):
         return self.to(getattr(_core, name), memory_format=memory_format)

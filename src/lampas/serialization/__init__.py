@@ -78,6 +78,8 @@ DEFAULT_PROTOCOL = 2
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 STORAGE_KEY_SEPARATOR = ","
+
+
 class SourceChangeWarning(Warning):
     """A saved module's source differs from the installed one."""
 
