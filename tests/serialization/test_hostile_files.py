@@ -119,6 +119,11 @@ PICKLES = {
     "key as deep as the stack": (program(b"})" + b"\x85" * 200_000 + b"K\x01s"), "too large"),
     "function that hashes for ever": (program(nested_key(200) + b")R"), "unrecognized function"),
     "the same bytes again and again": (program(text("x" * 100_000) + b"q\x000" + (called("_codecs.encode", b"h\x00" + text("latin1") + b"\x86") + b"0") * 1000 + b"N"), "far more data than it holds"),
+    "container whose text never ends": (program(called("collections.OrderedDict", b"]" + b"]K\x01a" + nested_key(200) + b"aa\x85") + b")R"), "unrecognized function a OrderedDict"),
+    "reference whose text never ends": (program(b"(" + text("storage") + called("collections.OrderedDict", b"]" + b"]K\x01a" + nested_key(200) + b"aa\x85") + b"tQ"), "malformed reference"),
+    "ints of one hash": (program(b"}(" + b"".join(number(i * ((1 << 61) - 1)) + b"K\x01" for i in range(1, 60_000)) + b"u"), "as a key of a dict or set"),
+    "complex numbers of one hash": (program(b"}" + called("builtins.complex", b"K\x01K\x02\x86") + b"K\x01s"), "as a key of a dict or set"),
+    "huge number in a message": (program(b"\x8b" + struct.pack("<i", 10_000) + b"\x7f" * 10_000 + b")R"), "an int of 79999 bits"),
     "tensor of no storage": (program(called("torch._utils._rebuild_tensor_v2", b"(K\x01K\x00))\x89" + HOOKS + b"t")), "stands on a storage"),
     "tensor of too few": (program(called("torch._utils._rebuild_tensor_v2", b")")), "0 arguments"),
     "meta tensor": (program(called("torch._utils._rebuild_meta_tensor_no_storage", b"(ctorch\nfloat32\n" + numbers([1 << 40] * 2) + numbers([1, 1]) + b"\x89t")), "overflow"),
@@ -195,6 +200,19 @@ def test_pickles_in_the_old_format(name):
     for data in (head + content + tail, content):
         with pytest.raises((*REFUSED, EOFError)):
             lampas.load(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+def test_endless_values_in_the_old_format(place):
+    """Values whose text or hash never ends, where the format expects something else."""
+    parts = [pickle.dumps(x, 2) for x in (serialization.MAGIC_NUMBER, 1001, {})]
+    parts += [program(tensor()), pickle.dumps(["0"], protocol=2)]
+    evil = program(nested_key(200)) if place != 4 else program(b"]" + nested_key(200) + b"a")
+    if place == 3:
+        evil = program(nested_key(200) + b"Q")
+    parts[place] = evil
+    with pytest.raises(REFUSED):
+        lampas.load(io.BytesIO(b"".join(parts) + struct.pack("<q", 2) + b"12345678"))
 
 
 def test_the_parts_are_sound():

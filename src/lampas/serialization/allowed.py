@@ -164,7 +164,7 @@ class Policy:
         name = _CALLS.get(function) if _is_hashable(function) else None
         if name is None:
             raise UnpicklingError(
-                f"Trying to call reduce for unrecognized function {_shown(function)}"
+                f"Trying to call reduce for unrecognized function {arguments.shown(function)}"
             )
         getattr(arguments, name)(args, self._budget)
         if name == "typed":
@@ -178,7 +178,7 @@ class Policy:
         known = cls in (lampas.Tensor, lampas.nn.Parameter) or _is_user(cls)
         if not known or not issubclass(cls, lampas.Tensor):
             raise UnpicklingError(
-                f"a tensor of the type {_shown(cls)} was asked for, which is not a known one"
+                f"a tensor of the type {arguments.shown(cls)} was asked for, which is not a known one"
             )
         if state is not None and not _is_user(cls):
             arguments.attributes(state)
@@ -191,7 +191,7 @@ class Policy:
             return cls.__new__(cls, *args)
         if not _is_hashable(cls) or cls not in _NEW:
             raise UnpicklingError(
-                f"Trying to create new object for unrecognized class {_shown(cls)}"
+                f"Trying to create new object for unrecognized class {arguments.shown(cls)}"
             )
         getattr(arguments, _NEW[cls])(args, self._budget)
         return cls(*args)
@@ -236,16 +236,12 @@ def _is_hashable(target):
     return isinstance(target, type) or callable(target)
 
 
-def _shown(target):
-    return arguments.shown(getattr(target, "__qualname__", None) or target)
-
-
 def _make_calls():
     """function -> the check of its arguments in `arguments`"""
     from lampas._tensor import _rebuild_from_type_v2
 
     calls = {
-        collections.OrderedDict: "keyed",
+        collections.OrderedDict: "paired",
         collections.Counter: "keyed",
         set: "keyed",
         bytearray: "copied",

@@ -7,7 +7,6 @@ data again and again.
 
 import collections
 import math
-import reprlib
 from pickle import UnpicklingError
 
 import lampas
@@ -38,13 +37,26 @@ class Budget:
             raise UnpicklingError("the file makes far more data than it holds")
 
 
-def shown(value):
-    """A short text for messages; a hostile value's full text may never end."""
-    return value[:200] if isinstance(value, str) else reprlib.repr(value)
+def shown(value, depth=1):
+    """A short text for messages. Only of atoms, and one level of tuples: the full text of a hostile
+    value may never end, and that of a huge int is refused by Python."""
+    if isinstance(value, (str, bytes)):
+        return repr(value[:100])
+    if isinstance(value, int) and not -(1 << 64) < value < 1 << 64:
+        return f"an int of {value.bit_length()} bits"
+    if isinstance(value, _ATOMS):
+        return repr(value)
+    if depth and isinstance(value, (tuple, list)):
+        return f"({', '.join(shown(part, depth - 1) for part in value[:8])})"
+    return getattr(value, "__qualname__", None) or f"a {type(value).__name__}"
 
 
 def hashable(key):
     """A key as dictionaries and sets may get it."""
+    if isinstance(key, (int, complex)) and not isinstance(key, bool):
+        # Such numbers can be chosen so that all have one hash, and each insertion asks all others.
+        if isinstance(key, complex) or not -(1 << 64) < key < 1 << 64:
+            raise UnpicklingError(f"{shown(key)} as a key of a dict or set")
     if isinstance(key, _ATOMS):
         return
     if not isinstance(key, (tuple, frozenset)):
@@ -75,16 +87,28 @@ def none(args, budget):
 
 
 def keyed(args, budget):
-    """Of OrderedDict, Counter and set: nothing, or one collection of keys, or of pairs."""
+    """Of Counter and set: nothing, or one collection of keys."""
+    for item in _collection(args, budget):
+        hashable(item)
+
+
+def paired(args, budget):
+    """Of OrderedDict: nothing, a dict, or one collection of pairs."""
+    items = _collection(args, budget)
+    for item in () if isinstance(items, dict) else items:
+        if not isinstance(item, (list, tuple)) or len(item) != 2:
+            raise UnpicklingError("an OrderedDict is made of pairs")
+        hashable(item[0])
+
+
+def _collection(args, budget):
     _count(args, 0, 1)
-    for collection in args:
-        if not isinstance(collection, (list, tuple, set, frozenset, dict, str)):
-            raise UnpicklingError(f"cannot make a collection of a {type(collection).__name__}")
-        budget.spend(len(collection) * 8)
-        for item in collection:
-            if isinstance(item, list):  # a pair of an OrderedDict, as Python 2 wrote it
-                item = tuple(item)
-            hashable(item)
+    if not args:
+        return ()
+    if not isinstance(args[0], (list, tuple, set, frozenset, dict, str)):
+        raise UnpicklingError(f"cannot make a collection of a {type(args[0]).__name__}")
+    budget.spend(len(args[0]) * 8)
+    return args[0]
 
 
 def copied(args, budget):

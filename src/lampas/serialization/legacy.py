@@ -8,6 +8,7 @@ import struct
 import sys
 
 import lampas
+from lampas.serialization.arguments import shown
 from lampas.serialization.references import storage_reference
 from lampas.serialization.storage import clean_bools, part, restored, storage_bytes, swap_bytes
 from lampas.storage import TypedStorage
@@ -48,7 +49,7 @@ class _Storages:
 
     def persistent_load(self, reference):
         if not isinstance(reference, tuple) or not reference:
-            raise RuntimeError(f"Unknown saved id: {reference!r:.100}")
+            raise RuntimeError(f"Unknown saved id: {shown(reference)}")
         if reference[0] == "module":  # (class, source file, source text), for warnings only
             return reference[1]
         dtype, key, location, count = storage_reference(reference)
@@ -70,7 +71,8 @@ class _Storages:
 
     def fill(self, position, keys, swap):
         """Copy the raw bytes into the storages; where they end in the file."""
-        if type(keys) is not list or set(map(str, keys)) != set(self._waiting):
+        listed = type(keys) is list and all(type(key) is str for key in keys)
+        if not listed or set(keys) != set(self._waiting):
             raise RuntimeError("the file lists other storages than it refers to")
         for key in keys:
             storage, itemsize, place = self._waiting[key]
@@ -159,7 +161,7 @@ def _check_header(header):
     if type(header[0]) is not int or header[0] != MAGIC_NUMBER:
         raise RuntimeError("Invalid magic number; corrupt file?")
     if len(header) > 1 and header[1] != PROTOCOL_VERSION:
-        raise RuntimeError(f"Invalid protocol version: {header[1]!r:.100}")
+        raise RuntimeError(f"Invalid protocol version: {shown(header[1])}")
     if len(header) > 2 and not isinstance(header[2], dict):
         raise RuntimeError("the file has no description of the system that wrote it")
 

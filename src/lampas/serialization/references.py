@@ -1,9 +1,9 @@
 """What a pickle says of a storage that lies beside it: ("storage", class, key, location, count)."""
 
-import reprlib
 from pickle import UnpicklingError
 
 import lampas
+from lampas.serialization.arguments import shown
 from lampas.storage import TypedStorage
 
 
@@ -22,11 +22,10 @@ def storage_reference(reference):
     if isinstance(reference, tuple) and reference and reference[0] != "storage":
         raise UnpicklingError(
             "Unknown typename for persistent_load, expected 'storage' but got "
-            f"{reprlib.repr(reference[0])}"
+            f"{shown(reference[0])}"
         )
     if not well_formed:
-        # reprlib: a hostile tuple can be so nested that its full text never ends.
-        raise UnpicklingError(f"malformed reference to a storage: {reprlib.repr(reference)}")
+        raise UnpicklingError(f"malformed reference to a storage: {shown(reference)}")
     cls = reference[1]
     if cls is TypedStorage:
         raise UnpicklingError("a reference to a storage names a class without a dtype")

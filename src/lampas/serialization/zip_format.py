@@ -96,7 +96,7 @@ def _byteorder(reader):
         return options.default_byteorder()
     order = reader.read("byteorder")
     if order not in (b"little", b"big"):
-        raise ValueError(f"Unknown endianness type: {order.decode('ascii', 'replace')}")
+        raise ValueError(f"Unknown endianness type: {bytes(order[:40]).decode('ascii', 'replace')}")
     return order.decode("ascii")
 
 
