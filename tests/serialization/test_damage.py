@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import lampas
 
 sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import SAFE, plain, written
+from hostile_files import archive
 
 CLEAR = (pickle.UnpicklingError, RuntimeError, NotImplementedError, EOFError, ValueError)
 WAYS = int(os.environ.get("LAMPAS_DAMAGE", "3"))
@@ -100,6 +102,46 @@ def test_mapped(torch, tmp_path):
             lampas.load(path, mmap=True)
         except CLEAR as error:
             assert len(str(error)) > 10, position
+
+
+def mutated(content, chosen):
+    """A pickle with some bytes changed, left out, inserted or doubled."""
+    content = bytearray(content)
+    for _ in range(chosen.choice((1, 1, 2, 3, 8))):
+        at, other = chosen.randrange(len(content)), chosen.randrange(len(content))
+        piece = content[other : other + chosen.randrange(1, 40)]
+        number = b"\x8a\x08" + chosen.randbytes(8)
+        opcode = bytes([chosen.choice(OPCODES)])
+        end = at + chosen.randrange(1, 6)
+        start, stop, new = chosen.choice(
+            (
+                (at, at + 1, opcode),
+                (at, at, opcode),
+                (at, end, b""),
+                (at, at, piece),
+                (at, end, number),
+            )
+        )
+        content[start:stop] = new or b""
+    return bytes(content)
+
+
+OPCODES = b"().0Nqh]}attRQbsuecX\x81\x85\x86\x87\x8f\x90\x91\x93\x94" + bytes(range(0, 256, 5))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_changed_pickles(name, torch):
+    """Pickles changed at random, under a right checksum: data, or a clear error."""
+    file = zipfile.ZipFile(written(torch, SAFE[name](torch)))
+    records = [(each, file.read(each)) for each in file.namelist()]
+    chosen = random.Random(name)
+    for _ in range(300 * WAYS // 3):
+        content = mutated(records[0][1], chosen)
+        raw = archive([(records[0][0], content), *records[1:]])
+        try:
+            lampas.load(io.BytesIO(raw))
+        except CLEAR as error:
+            assert len(str(error)) > 10, content
 
 
 def test_files_without_checksums(torch):

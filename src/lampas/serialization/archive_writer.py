@@ -64,7 +64,7 @@ class ArchiveWriter:
     def _record(self, name, data, checksum):
         path = f"{self._folder}/{name}".encode()
         entry = _Entry(path, checksum(), len(data), self._place)
-        wide = entry.size >= WIDE
+        wide = _is_wide(entry.size)
         extra = struct.pack("<2H2Q", 1, 16, entry.size, entry.size) if wide else b""
         extra += self._padding(len(path) + len(extra))
         shown = WIDE if wide else entry.size
@@ -88,15 +88,19 @@ class ArchiveWriter:
             written = self._file.write(data)
 
 
+def _is_wide(number):
+    return number >= WIDE
+
+
 def _flags(path):
     return 0 if path.isascii() else _UTF8
 
 
 def _directory_entry(entry):
     size, place, extra = entry.size, entry.place, b""
-    if entry.size >= WIDE:
+    if _is_wide(entry.size):
         size, extra = WIDE, struct.pack("<2Q", entry.size, entry.size)
-    if entry.place >= WIDE:
+    if _is_wide(entry.place):
         place, extra = WIDE, extra + struct.pack("<Q", entry.place)
     version = 45 if extra else 20
     if extra:
@@ -112,8 +116,8 @@ def _directory_entry(entry):
 
 def _directory_end(count, start, size):
     end = b""
-    if count >= MANY or start >= WIDE or size >= WIDE:
+    if count >= MANY or _is_wide(start) or _is_wide(size):
         end = _WIDE_END.pack(b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
         end += _WIDE_LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
-    count, size, start = min(count, MANY), min(size, WIDE), min(start, WIDE)
+        count, size, start = 0xFFFF, WIDE, WIDE
     return end + _END.pack(b"PK\5\6", 0, 0, count, count, size, start, 0)
