@@ -6,7 +6,6 @@ This file only gathers names: operators come from the core and from `ops/`, sub-
 import importlib as _importlib
 
 from lampas import _core
-from lampas import storage_methods as _storage_methods
 from lampas import tensor_methods as _tensor_methods
 from lampas._core import (
     Size,

@@ -1,7 +1,7 @@
 """Storages with an element type: `TypedStorage`, and `FloatStorage` and its like.
 
 A typed storage is an untyped one and a dtype; PyTorch keeps it for old code, and files name it.
-The methods of `UntypedStorage` itself are in `storage_methods`.
+The methods of `UntypedStorage` itself are in `ops.untyped_storage`.
 """
 
 import reprlib
@@ -9,7 +9,7 @@ import warnings
 
 import lampas
 from lampas import UntypedStorage
-from lampas.storage_methods import CONVERSIONS, flat_tensor
+from lampas.ops.untyped_storage import CONVERSIONS, flat_tensor
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 
@@ -135,14 +135,6 @@ class TypedStorage:
 
     def __iter__(self):
         return iter(self.tolist())
-
-    def __eq__(self, other):
-        if not isinstance(other, TypedStorage):
-            return NotImplemented
-        return self._dtype == other._dtype and self._untyped_storage == other._untyped_storage
-
-    def __hash__(self):
-        return hash(self._untyped_storage)
 
     def __repr__(self):
         values = "\n ".join(str(value) for value in self.tolist())

@@ -121,23 +121,6 @@ def tolist(self):
 
 
 @method
-def storage(self):
-    """The memory as a vector of this tensor's type; see `untyped_storage`."""
-    from lampas.storage import TypedStorage, warn_removal
-
-    warn_removal(2)
-    return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
-
-
-@method
-def storage_type(self):
-    """The class of `storage()` for this type: lampas.FloatStorage, ..."""
-    from lampas import storage
-
-    return getattr(storage, f"{_TYPE_NAMES[str(self.dtype).rpartition('.')[2]]}Storage")
-
-
-@method
 def untyped_storage(self):
     """The block of memory this tensor shows, as bytes."""
     return _core._untyped_storage(self)
@@ -406,6 +389,20 @@ def is_pinned(self, device=None):
     return False
 
 
+# What PyTorch's errors about `set_` call an element type.
+_SCALAR_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long int",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
 _SET_FORMS = """
  * ()
 {wrong} * (torch.Storage source)
@@ -428,10 +425,10 @@ def _untyped(source, dtype):
             + _SET_FORMS.format(wrong=wrong)
         )
     if source.dtype is not dtype:
-        wanted, given = (_TYPE_NAMES[str(d).rpartition(".")[2]] for d in (dtype, source.dtype))
+        wanted, given = (str(each).rpartition(".")[2] for each in (dtype, source.dtype))
         raise RuntimeError(
-            f"Expected a Storage of type {wanted.lower()} or an UntypedStorage, but got type {given} for "
-            "argument 1 'storage'"
+            f"Expected a Storage of type {_SCALAR_NAMES.get(wanted, wanted)} or an UntypedStorage, "
+            f"but got type {_TYPE_NAMES.get(given, given)} for argument 1 'storage'"
         )
     return source.untyped()
 
@@ -460,35 +457,6 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
             tuple(stride or _strides(size)),
         )
     return _core._set_storage(self, source)
-
-
-# What PyTorch's errors about `set_` call an element type.
-_SCALAR_NAMES = {
-    "float32": "float",
-    "float64": "double",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "uint8": "unsigned char",
-    "int8": "signed char",
-    "int16": "short",
-    "int32": "int",
-    "int64": "long int",
-    "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}
-
-
-def _untyped(source, dtype):
-    """What a typed storage stands on. RuntimeError where its dtype is another one."""
-    if isinstance(source, (Tensor, _core.UntypedStorage)):
-        return source
-    if source.dtype != dtype:
-        wanted, given = (str(each).rpartition(".")[2] for each in (dtype, source.dtype))
-        raise RuntimeError(
-            f"Expected a Storage of type {_SCALAR_NAMES.get(wanted, wanted)} or an UntypedStorage, "
-            f"but got type {_TYPE_NAMES.get(given, given)} for argument 1 'storage'"
-        )
-    return source.untyped()
 
 
 def _strides(size):

@@ -1,8 +1,8 @@
 """The bytes of a storage, and a storage of bytes; where a storage goes (`map_location`)."""
 
 import lampas
+from lampas.ops.untyped_storage import flat_tensor
 from lampas.storage import CLASSES, TypedStorage
-from lampas.storage_methods import flat_tensor
 
 
 def storage_bytes(storage):
