@@ -1,12 +1,13 @@
 """The functions that a file names to rebuild tensors, under PyTorch's paths, and their inverse.
 
-A storage in a file is a `StorageRef`; how its bytes travel is decided by the pickler.
+A storage in a file is a `TypedStorage`; how its bytes travel is decided by the pickler.
 """
 
 import collections
 
 import lampas
 from lampas._exceptions import ExceptionWrapper, KeyErrorMessage  # noqa: F401
+from lampas.storage import TypedStorage
 
 
 def _element_size(dtype):
@@ -39,30 +40,6 @@ def _get_device_index(device, optional=False, allow_cpu=False):
     )
 
 
-class StorageRef:
-    """A storage together with the dtype under which a file lists it.
-
-    `storage` is None on the meta device, where there are no bytes.
-    """
-
-    __slots__ = ("storage", "dtype")
-
-    def __init__(self, storage, dtype):
-        self.storage = storage
-        self.dtype = dtype
-
-    def __reduce__(self):
-        from lampas.serialization.storage import storage_bytes
-
-        return _storage_from_bytes, (bytes(storage_bytes(self.storage)), self.dtype)
-
-
-def _storage_from_bytes(data, dtype):
-    from lampas.serialization.storage import storage_from
-
-    return StorageRef(storage_from(data), dtype)
-
-
 def reduce_tensor(tensor):
     """How to pickle `tensor`: a function of this module and its arguments."""
     state = dict(getattr(tensor, "__dict__", ()))
@@ -87,8 +64,8 @@ def _reduce_plain(tensor):
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
         size, stride = tuple(tensor.size()), tensor.stride()
-    ref = StorageRef(tensor.untyped_storage(), dtype)
-    head = (ref, tensor.storage_offset(), size, stride, tensor.requires_grad, hooks)
+    storage = TypedStorage._over(tensor.untyped_storage(), dtype)
+    head = (storage, tensor.storage_offset(), size, stride, tensor.requires_grad, hooks)
     if dtype in (lampas.uint16, lampas.uint32, lampas.uint64):
         return _rebuild_tensor_v3, (*head, dtype)
     return _rebuild_tensor_v2, head
@@ -128,12 +105,10 @@ def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
     return parameter
 
 
-def _view(ref, dtype, offset, size, stride):
-    if not isinstance(ref, StorageRef):
-        raise TypeError(f"expected a storage, but got {type(ref).__name__}")
-    if ref.storage is None:
-        return lampas.empty_strided(size, stride, dtype=dtype, device="meta")
-    return lampas._core._tensor_from_storage(ref.storage, dtype, offset, size, stride)
+def _view(storage, dtype, offset, size, stride):
+    if not isinstance(storage, (TypedStorage, lampas.UntypedStorage)):
+        raise TypeError(f"expected a storage, but got {type(storage).__name__}")
+    return lampas._core._tensor_from_storage(storage.untyped(), dtype, offset, size, stride)
 
 
 def _finish(tensor, requires_grad, metadata):

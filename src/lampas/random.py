@@ -1,8 +1,9 @@
 """The random state of the process: seeding, saving and restoring the default generator."""
 
 import contextlib
+import copyreg
 
-from lampas._core import Generator, default_generator  # noqa: F401  (Generator: a name of this module)
+from lampas._core import Generator, default_generator
 
 __all__ = [
     "fork_rng",
@@ -13,6 +14,18 @@ __all__ = [
     "set_rng_state",
     "thread_safe_generator",
 ]
+
+
+def _generator_with(seed, state):
+    """A new generator at the place of `state`, which `seed` began."""
+    generator = Generator()
+    generator.manual_seed(seed)
+    generator.set_state(state)
+    return generator
+
+
+# For plain pickle and copy. Checkpoints name PyTorch's class instead (serialization.pickler).
+copyreg.pickle(Generator, lambda g: (_generator_with, (g.initial_seed(), g.get_state())))
 
 
 def set_rng_state(new_state):

@@ -121,26 +121,35 @@ def tolist(self):
 
 
 @method
-def storage(self):
-    """The memory as a vector of this tensor's type; see `untyped_storage`."""
-    from lampas.storage import TypedStorage, warn_removal
+def untyped_storage(self):
+    """The block of memory this tensor shows, as bytes."""
+    return _core._untyped_storage(self)
 
-    warn_removal(2)
-    return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype, _internal=True)
+
+def _typed_storage(self):
+    from lampas.storage import TypedStorage
+
+    return TypedStorage._over(_core._untyped_storage(self), self.dtype)
+
+
+Tensor._typed_storage = _typed_storage
+
+
+@method
+def storage(self):
+    """The memory this tensor shows, as a `TypedStorage` of the tensor's dtype. Deprecated."""
+    from lampas.storage import warn_deprecated
+
+    warn_deprecated()
+    return self._typed_storage()
 
 
 @method
 def storage_type(self):
-    """The class of `storage()` for this type: lampas.FloatStorage, ..."""
-    from lampas import storage
+    """The class of `storage()`: `FloatStorage` and so on."""
+    from lampas.storage import class_of
 
-    return getattr(storage, f"{_TYPE_NAMES[str(self.dtype).rpartition('.')[2]]}Storage")
-
-
-@method
-def untyped_storage(self):
-    """The block of memory this tensor shows, as bytes."""
-    return _core._untyped_storage(self)
+    return class_of(self.dtype)
 
 
 @method
@@ -208,11 +217,7 @@ def __deepcopy__(self, memo):
     from copy import deepcopy
 
     with _no_grad():
-        storage = self.untyped_storage()
-        key = ("lampas storage", storage.data_ptr() or id(storage))
-        whole = memo.get(key)
-        if whole is None:
-            whole = memo[key] = _core._copy_storage(storage)
+        whole = self.untyped_storage().__deepcopy__(memo)
         copy = _core._tensor_from_storage(
             whole, self.dtype, self.storage_offset(), tuple(self.shape), self.stride()
         )
@@ -236,9 +241,12 @@ def _no_grad():
 
 def _rebuild(cls, values, dtype, shape, stride, requires_grad, state):
     """Pickle's way back: bytes to a tensor (checkpoints go through lampas.save instead)."""
-    storage = _core.UntypedStorage(len(values))
-    memoryview(storage)[:] = values
-    tensor = _core._tensor_from_storage(storage, dtype, 0, shape, stride)
+    if values is None:
+        tensor = _core.empty_strided(shape, stride, dtype=dtype, device="meta")
+    else:
+        storage = _core.UntypedStorage(len(values))
+        memoryview(storage)[:] = values
+        tensor = _core._tensor_from_storage(storage, dtype, 0, shape, stride)
     if cls is not None:
         tensor = Tensor._make_subclass(cls, tensor, requires_grad)
     elif requires_grad:
@@ -248,23 +256,32 @@ def _rebuild(cls, values, dtype, shape, stride, requires_grad, state):
     return tensor
 
 
+def _span(tensor):
+    """The bytes from the tensor's first to its last element; None on the meta device."""
+    if tensor.is_meta:
+        return None
+    if not tensor.numel():
+        return b""
+    size, first = tensor.element_size(), tensor.storage_offset()
+    last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride()))
+    storage = tensor.untyped_storage().cpu()
+    return bytes(memoryview(storage)[first * size : (first + last + 1) * size])
+
+
 @method
 def __reduce_ex__(self, protocol):
+    """For plain pickle and queues: what is shown of the storage, with the strides it has."""
     if not self.is_leaf:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support pickling at the moment"
         )
-    dense = self.detach().contiguous()
-    # Contiguous tensors may have any stride in dimensions of size 1; a view as bytes needs 1.
-    flat = dense.as_strided((dense.numel(),), (1,), dense.storage_offset())
-    values = bytes(memoryview(flat.view(_core.uint8)))
-    cls = None if self.__class__ is Tensor else self.__class__
+    shown = self.detach().resolve_conj().resolve_neg()
     return _rebuild, (
-        cls,
-        values,
+        None if self.__class__ is Tensor else self.__class__,
+        _span(shown),
         self.dtype,
         tuple(self.shape),
-        dense.stride(),
+        shown.stride(),
         self.requires_grad,
         self.__dict__,
     )
@@ -326,16 +343,6 @@ def share_memory_(self):
     return reductions.share_memory_(self)
 
 
-def _storage_is_shared(self):
-    """Whether the memory is shared with other processes, see `Tensor.share_memory_`."""
-    from lampas.multiprocessing import reductions
-
-    return reductions.is_shared(self)
-
-
-_core.UntypedStorage.is_shared = _storage_is_shared
-
-
 def _data_type(name):
     def convert(self, memory_format=_core.preserve_format):
         return self.to(getattr(_core, name), memory_format=memory_format)
@@ -382,6 +389,20 @@ def is_pinned(self, device=None):
     return False
 
 
+# What PyTorch's errors about `set_` call an element type.
+_SCALAR_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long int",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
 _SET_FORMS = """
  * ()
 {wrong} * (torch.Storage source)
@@ -404,10 +425,10 @@ def _untyped(source, dtype):
             + _SET_FORMS.format(wrong=wrong)
         )
     if source.dtype is not dtype:
-        wanted, given = (_TYPE_NAMES[str(d).rpartition(".")[2]] for d in (dtype, source.dtype))
+        wanted, given = (str(each).rpartition(".")[2] for each in (dtype, source.dtype))
         raise RuntimeError(
-            f"Expected a Storage of type {wanted.lower()} or an UntypedStorage, but got type {given} for "
-            "argument 1 'storage'"
+            f"Expected a Storage of type {_SCALAR_NAMES.get(wanted, wanted)} or an UntypedStorage, "
+            f"but got type {_TYPE_NAMES.get(given, given)} for argument 1 'storage'"
         )
     return source.untyped()
 

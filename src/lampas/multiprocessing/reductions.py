@@ -8,7 +8,6 @@ from multiprocessing import reduction
 
 import lampas
 from lampas import _core, _utils
-from lampas._utils import StorageRef
 from lampas.multiprocessing import memory
 
 
@@ -61,7 +60,7 @@ def reduce_tensor(tensor):
 
 
 def reduce_over_storage(tensor):
-    """How a tensor is pickled with its storage as an object of its own, a `StorageRef`."""
+    """How a tensor is pickled with its storage as an object of its own."""
     if type(tensor) is not lampas.Tensor or not tensor.__dict__:
         return _utils.reduce_tensor(tensor)
     # Not as a file has it, which names the class Tensor: its path is PyTorch's.
@@ -73,14 +72,6 @@ def _with_attributes(rebuild, arguments, attributes):
     tensor = rebuild(*arguments)
     tensor.__dict__.update(attributes)
     return tensor
-
-
-def _reduce_ref(ref):
-    return _rebuild_ref, (ref.storage, ref.dtype)
-
-
-def _rebuild_ref(storage, dtype):
-    return StorageRef(storage, dtype)
 
 
 def reduce_storage(storage):
@@ -110,4 +101,3 @@ def init_reductions():
     for cls in (lampas.Tensor, lampas.nn.Parameter):
         reduction.ForkingPickler.register(cls, reduce_tensor)
     reduction.ForkingPickler.register(lampas.UntypedStorage, reduce_storage)
-    reduction.ForkingPickler.register(StorageRef, _reduce_ref)

@@ -1,19 +1,17 @@
 """`save` and `load`: PyTorch's checkpoint files, both ways.
 
 A file names our classes by PyTorch's paths. Loading runs nothing that a file says, unless
-`weights_only=False` is asked for. The older formats are in `legacy`, the zip in `archive`.
+`weights_only=False` is asked for. The formats are in `zip_format`, `legacy` and `legacy_tar`;
+settings of the process in `options`; what a stranger's file may do in `allowed`.
 """
 
 import contextlib
-import enum
-import io
 import os
-import sys
 import warnings
 from pickle import UnpicklingError
+from tempfile import mkdtemp
 
-import lampas
-from lampas.serialization import archive, legacy
+from lampas.serialization import legacy_tar, zip_format
 from lampas.serialization.allowed import (
     add_safe_globals,
     clear_safe_globals,
@@ -21,72 +19,83 @@ from lampas.serialization.allowed import (
     safe_globals,
 )
 from lampas.serialization.allowed import get_layout as _get_layout
+from lampas.serialization.inspection import (
+    check_module_version_greater_or_equal,
+    get_unsafe_globals_in_checkpoint,
+)
+from lampas.serialization.messages import UNSAFE_MESSAGE, refused
+from lampas.serialization.options import (
+    LoadEndianness,
+    get_crc32_options,
+    get_default_load_endianness,
+    get_default_mmap_options,
+    set_crc32_options,
+    set_default_load_endianness,
+    set_default_mmap_options,
+    skip_data,
+)
 from lampas.serialization.storage import (
     default_restore_location,
     location_tag,
-    mapped_storage,
+    normalize_storage_type,
     register_package,
     restorer,
-    storage_bytes,
-    swap_bytes,
+    storage_to_tensor_type,
+    validate_cuda_device,
+    validate_hpu_device,
 )
 
 __all__ = [
     "LoadEndianness",
     "SourceChangeWarning",
+    "StorageType",
     "add_safe_globals",
+    "check_module_version_greater_or_equal",
     "clear_safe_globals",
     "default_restore_location",
+    "get_crc32_options",
     "get_default_load_endianness",
+    "get_default_mmap_options",
     "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
     "load",
     "location_tag",
+    "mkdtemp",
+    "normalize_storage_type",
     "register_package",
     "safe_globals",
     "save",
+    "set_crc32_options",
     "set_default_load_endianness",
+    "set_default_mmap_options",
+    "skip_data",
+    "storage_to_tensor_type",
+    "validate_cuda_device",
+    "validate_hpu_device",
 ]
 
 DEFAULT_PROTOCOL = 2
-_ZIP_MAGIC = b"PK\x03\x04"
-_UNSAFE = (
-    "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` "
-    "from `False` to `True`. Re-running `torch.load` with `weights_only` set to `False` will "
-    "likely succeed, but it can result in arbitrary code execution. Do it only if you got the "
-    "file from a trusted source."
-)
-_MORE = (
-    "\n\nCheck the documentation of torch.load to learn more about types accepted by default with "
-    "weights_only https://pytorch.org/docs/stable/generated/torch.load.html."
-)
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+PROTOCOL_VERSION = 1001
+STORAGE_KEY_SEPARATOR = ","
 
 
 class SourceChangeWarning(Warning):
     """A saved module's source differs from the installed one."""
 
 
-class LoadEndianness(enum.Enum):
-    """The byte order of files that do not say theirs."""
+class StorageType:
+    """The name of a storage class, `FloatStorage`, with its `dtype`."""
 
-    NATIVE = 1
-    LITTLE = 2
-    BIG = 3
+    def __init__(self, name):
+        from lampas.storage import CLASSES
 
+        if name not in CLASSES:
+            raise KeyError(f'pickle storage type "{name}" is not recognized')
+        self.dtype = CLASSES[name].dtype
 
-_default_endianness = None
-
-
-def get_default_load_endianness():
-    """What `set_default_load_endianness` set; None is the machine's own order."""
-    return _default_endianness
-
-
-def set_default_load_endianness(endianness):
-    """Set the byte order of files that do not say theirs."""
-    global _default_endianness
-    if not isinstance(endianness, LoadEndianness) and endianness is not None:
-        raise TypeError("Invalid argument type in function set_default_load_endianness")
-    _default_endianness = endianness
+    def __str__(self):
+        return f"StorageType(dtype={self.dtype})"
 
 
 def save(
@@ -99,24 +108,45 @@ def save(
 ):
     """Save an object to a path or a binary file, readable by PyTorch.
 
-    A path is replaced as a whole: an interrupted save leaves the old file. Views of one storage
-    stay views. RuntimeError where the folder does not exist, PicklingError or AttributeError for
-    what cannot be pickled.
+    A path is replaced as a whole: an interrupted save, or one that meets a full disk, leaves the
+    old file (`lampas.serialization.atomic` has the details, and the policy of fsync). Views of one
+    storage stay views. RuntimeError where the folder does not exist, an error that is an OSError
+    and a RuntimeError where the system fails, PicklingError or AttributeError for what cannot be
+    pickled.
     """
     if not _is_path(f) and not hasattr(f, "write"):
         raise AttributeError(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
         )
-    write = _write_zip if _use_new_zipfile_serialization else legacy.write
-    content, storages = _pickled(obj, pickle_protocol) if write is _write_zip else (obj, None)
     if not _is_path(f):
-        write(f, "archive", content, storages, pickle_protocol)
+        writer = _writer(obj, "archive", pickle_protocol, _use_new_zipfile_serialization)
+        writer(f, not _disable_byteorder_record)
         return
-    from lampas.serialization.atomic import replacing
+    from lampas.serialization.atomic import WriteError, replacing
 
-    folder = os.path.splitext(os.path.basename(os.fsdecode(os.fspath(f))))[0] or "archive"
-    with replacing(f) as file:
-        write(file, folder, content, storages, pickle_protocol)
+    folder = zip_format.folder_name(f)
+    writer = _writer(obj, folder, pickle_protocol, _use_new_zipfile_serialization)
+    try:
+        with replacing(f) as file:
+            writer(file, not _disable_byteorder_record)
+    except (WriteError, IsADirectoryError):
+        raise
+    except OSError as error:
+        raise WriteError(
+            error.errno, f"{error.strerror}: the checkpoint was not saved", f
+        ) from error
+
+
+def _writer(obj, folder, protocol, as_zip):
+    """A function that writes `obj` to a file. What cannot be pickled fails before a zip begins."""
+    if not as_zip:
+        from lampas.serialization import legacy
+
+        return lambda file, with_byteorder: legacy.write(file, obj, protocol)
+    content, storages = zip_format.pickled(obj, protocol)
+    return lambda file, with_byteorder: zip_format.write(
+        file, folder, content, storages, with_byteorder
+    )
 
 
 def load(
@@ -125,14 +155,15 @@ def load(
     """Load an object that `save` or PyTorch saved, from a path or a seekable binary file.
 
     `map_location` (a device, a string, a dict of strings, or a function of storage and location)
-    says where storages go. `weights_only` (default True unless `pickle_module` is given) admits
+    says where storages go. `weights_only` (default True unless `pickle_module` is given, or the
+    variables TORCH_FORCE_WEIGHTS_ONLY_LOAD or TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD say otherwise) admits
     tensors, plain containers and what `add_safe_globals` named; with False the file may run
-    anything. `mmap=True` maps the file's storages instead of reading them.
+    anything. `mmap=True` maps the file's storages instead of reading them, without checking their
+    checksums.
 
     UnpicklingError for what is not admitted, RuntimeError for a damaged file.
     """
-    if weights_only is None:
-        weights_only = pickle_module is None
+    weights_only = _weights_only(weights_only, pickle_module)
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if weights_only and pickle_load_args:
@@ -148,33 +179,24 @@ def load(
         except UnpicklingError as error:
             if not weights_only:
                 raise
-            raise UnpicklingError(_explained(str(error))) from None
+            raise type(error)(refused(str(error))) from None
 
 
-def get_unsafe_globals_in_checkpoint(f):
-    """The names in a zip checkpoint that `weights_only=True` would refuse. Nothing is run."""
-    import pickletools
+def _weights_only(given, pickle_module):
+    def is_set(name):
+        return os.environ.get(name, "0") in ("1", "y", "yes", "true")
 
-    from lampas.serialization.allowed import find_global
-    from lampas.serialization.unpickler import global_path
-
-    unsafe, strings = set(), []
-    with _opened(f) as file:
-        content = bytes(archive.ArchiveReader(archive.seekable(file)).read("data.pkl"))
-    for op, argument, _ in pickletools.genops(content):
-        if "UNICODE" in op.name:
-            strings.append(argument)
-        if op.name == "GLOBAL":
-            path = global_path(*argument.split(" ", 1))
-        elif op.name == "STACK_GLOBAL" and len(strings) > 1:
-            path = global_path(*strings[-2:])
-        else:
-            continue
-        try:
-            find_global(*path)
-        except UnpicklingError:
-            unsafe.add(".".join(path))
-    return sorted(unsafe)
+    force, forbid = (is_set(f"TORCH_FORCE_{word}_ONLY_LOAD") for word in ("WEIGHTS", "NO_WEIGHTS"))
+    if force and forbid:
+        raise RuntimeError(
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` "
+            "should be set, but both were set."
+        )
+    if force:
+        return True
+    if given is None:
+        return pickle_module is None and not forbid
+    return given
 
 
 def _load(file, path, restore, weights_only, mmap, options):
@@ -182,113 +204,26 @@ def _load(file, path, restore, weights_only, mmap, options):
 
     read_pickle = safe_load if weights_only else full_load
     start = file.tell()
-    magic = file.read(len(_ZIP_MAGIC))
+    head = file.read(512)
     file.seek(start)
-    if magic == _ZIP_MAGIC:
-        return _read_zip(file, path if mmap else None, restore, read_pickle, options)
+    if head.startswith(zip_format.MAGIC):
+        mapped_path = path if mmap else None
+        return zip_format.read(file, mapped_path, restore, read_pickle, options, weights_only)
     if mmap:
         raise RuntimeError(
             "mmap can only be used with files saved with "
             f"`torch.save({path}, _use_new_zipfile_serialization=True), "
             "please torch.save your checkpoint with this option in order to use mmap."
         )
-    return legacy.read(file.read(), restore, read_pickle, options)
+    if legacy_tar.is_tar(head):
+        if weights_only:
+            raise RuntimeError(legacy_tar.REFUSED + UNSAFE_MESSAGE)
+        return legacy_tar.read(file.read(), restore, read_pickle, options)
+    from lampas.serialization import legacy
 
-
-def _pickled(obj, protocol):
-    """The pickle of an object, and the storages it refers to by key."""
-    from lampas.serialization.pickler import Pickler
-
-    content = io.BytesIO()
-    pickler = Pickler(content, protocol)
-    pickler.dump(obj)
-    return content.getvalue(), pickler.storages
-
-
-def _write_zip(file, folder, content, storages, protocol):
-    out = archive.ArchiveWriter(file, folder)
-    out.write("data.pkl", content)
-    out.write(".format_version", b"1")
-    out.write(".storage_alignment", str(archive.ALIGNMENT).encode())
-    out.write("byteorder", sys.byteorder.encode())
-    for key, storage in storages.items():
-        out.write(f"data/{key}", storage_bytes(storage))
-    out.write("version", b"3\n")
-    out.write(".data/serialization_id", out.checksum().encode())
-    out.close()
-
-
-def _read_zip(file, mapped_path, restore, read_pickle, options):
-    reader = archive.ArchiveReader(archive.seekable(file))
-    if "constants.pkl" in reader:
-        raise NotImplementedError(
-            "this is a TorchScript archive, which Lampas does not run; save the model's "
-            "state_dict() with torch.save and load that"
-        )
-    swap = _byteorder(reader) != sys.byteorder
-    mapped = _mapped(mapped_path) if mapped_path is not None else None
-    if mapped is not None and swap:
-        raise NotImplementedError("mmap of a checkpoint in the other byte order")
-    loaded = {}
-
-    def persistent_load(reference):
-        dtype, key, location, count = legacy.storage_reference(reference)
-        if key not in loaded:
-            itemsize = dtype.itemsize if dtype is not None else 1
-            storage = _storage(reader, f"data/{key}", count * itemsize, mapped, swap and itemsize)
-            loaded[key] = restore(storage, location)
-        return legacy.storage_ref(loaded[key], dtype)
-
-    return read_pickle(bytes(reader.read("data.pkl")), persistent_load, **options)[0]
-
-
-def _byteorder(reader):
-    if "byteorder" in reader:
-        return reader.read("byteorder").decode("ascii", "replace")
-    if _default_endianness in (None, LoadEndianness.NATIVE):
-        return sys.byteorder
-    return _default_endianness.name.lower()
-
-
-def _storage(reader, name, size, mapped, swap):
-    if reader.size(name) != size:
-        raise RuntimeError(
-            f"storage {name} should have {size} bytes, but its record has {reader.size(name)}"
-        )
-    if mapped is not None:
-        return mapped_storage(mapped, reader.offset(name), size)
-    storage = lampas.UntypedStorage(size)
-    reader.read_into(name, storage_bytes(storage))
-    if swap:
-        swap_bytes(storage_bytes(storage), swap)
-    return storage
-
-
-def _mapped(path):
-    """The file in memory: writes stay in this process."""
-    import mmap
-
-    with open(path, "rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-
-
-def _explained(message):
-    """PyTorch's text around the reason for a refusal."""
-    if "whose module" in message:
-        return f"Weights only load failed. {_UNSAFE}\n\n\n{message}{_MORE}"
-    if message.startswith("Unsupported global"):
-        return (
-            "Weights only load failed. This file can still be loaded, to do so you have two "
-            "options, \033[1mdo those steps only if you trust the source of the checkpoint\033[0m. "
-            f"\n\t(1) {_UNSAFE}\n\t(2) Alternatively, to load with `weights_only=True` please "
-            "check the recommended steps in the following error message.\n\tWeightsUnpickler "
-            f"error: {message}{_MORE}"
-        )
-    return (
-        f"Weights only load failed. {_UNSAFE}\nPlease file an issue with the following so that we "
-        "can make `weights_only=True` compatible with your use case: WeightsUnpickler error: "
-        f"\n\n{message}{_MORE}"
-    )
+    result, end = legacy.read(file.read(), restore, read_pickle, options)
+    file.seek(start + end)  # several objects may follow each other
+    return result
 
 
 def _is_path(f):

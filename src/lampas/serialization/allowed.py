@@ -1,21 +1,26 @@
-"""What a file may name and call when it is loaded with `weights_only=True`."""
+"""What a file may name, make and change when it is loaded with `weights_only=True`.
+
+`find_global`, `call`, `new` and `build` are the whole surface between a file from a stranger and
+this process; the checks of arguments are in `arguments`. The machine that reads is in `unpickler`.
+"""
 
 import collections
 import contextlib
+import re
 from pickle import UnpicklingError
 
 import lampas
 from lampas import _utils
-from lampas.serialization import names
+from lampas.serialization import arguments, names
+from lampas.storage import CLASSES, TypedStorage
 
 _BLOCKED_MODULES = ("sys", "os", "posix", "nt")
-_REBUILD = (
-    "_rebuild_tensor",
-    "_rebuild_tensor_v2",
-    "_rebuild_tensor_v3",
-    "_rebuild_meta_tensor_no_storage",
-    "_rebuild_parameter",
-    "_rebuild_parameter_with_state",
+# What PyTorch allows and Lampas has nothing for.
+_UNSUPPORTED = re.compile(
+    r"torch\.(u?int[1-7]|bits\d+(x\d)?|q(u?int\d+(x\d)?)|QU?Int\w+Storage|float[48]_\w+|complex32"
+    r"|per_(tensor|channel)\w+|(cuda\.)?sparse\.\w+Tensor"
+    r"|_utils\._rebuild_(sparse|q|nested)_?tensor|_utils\._rebuild_wrapper_subclass"
+    r"|_utils\._rebuild_device_tensor_from_(cpu_tensor|numpy))"
 )
 
 _user_globals = {}  # dotted name in a file -> object
@@ -23,9 +28,17 @@ _builtin_globals = {}
 
 
 def add_safe_globals(safe_globals):
-    """Allow further classes and functions: a list of them, or of pairs (object, dotted name)."""
+    """Allow further classes and functions: a list of them, or of pairs (object, dotted name).
+
+    TypeError for a name that is no text.
+    """
     for entry in safe_globals:
         target, path = entry if isinstance(entry, tuple) else (entry, None)
+        if path is not None and not isinstance(path, str):
+            raise TypeError(
+                "Expected second item in tuple to be str of callable full path, but got: "
+                f"{type(path)}"
+            )
         _user_globals[path or _path(target)] = target
 
 
@@ -56,7 +69,8 @@ class safe_globals(contextlib.ContextDecorator):
 
 
 def _path(target):
-    return f"{names.to_torch(target.__module__)}.{target.__qualname__}"
+    name = target.__qualname__
+    return f"{names.to_torch(target.__module__, name)}.{name}"
 
 
 def find_global(module, name):
@@ -71,6 +85,8 @@ def find_global(module, name):
         raise UnpicklingError(
             f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked."
         )
+    if _UNSUPPORTED.fullmatch(path):
+        raise NotImplementedError(f"the file holds {path}, which Lampas does not support")
     shown = name if module == "builtins" else path
     raise UnpicklingError(
         f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please use "
@@ -102,60 +118,105 @@ def _make_allowed():
         "torch.nn.parameter.Parameter": lampas.nn.Parameter,
         "torch._tensor._rebuild_from_type_v2": _rebuild_from_type_v2,
         "torch.serialization._get_layout": get_layout,
+        "torch.storage.TypedStorage": TypedStorage,
+        "torch.storage.UntypedStorage": lampas.UntypedStorage,
     }
-    for name in _REBUILD:
+    for name in arguments.REBUILD:
         table[f"torch._utils.{name}"] = getattr(_utils, name)
     for name in names.DTYPE_NAMES:
         table[f"torch.{name}"] = getattr(lampas, name)
-    for name, cls in names.STORAGE_CLASSES.items():
+    for name, cls in CLASSES.items():
         table[f"torch.{name}"] = table[f"torch.cuda.{name}"] = cls
         table[f"torch.storage.{name}"] = cls
+        kind = name.replace("Storage", "Tensor")
+        if hasattr(lampas, kind):
+            table[f"torch.{kind}"] = getattr(lampas, kind)
     return table
 
 
 def _encode(text, encoding):
     """How protocol 2 writes bytes."""
     if encoding != "latin1":
-        raise UnpicklingError(f"bytes in encoding {encoding!r} are not supported")
+        raise UnpicklingError(f"bytes in encoding {encoding!r:.40} are not supported")
     return text.encode("latin1")
 
 
 def get_layout(name):
     """A layout from its printed name."""
     if name != "torch.strided":
-        raise NotImplementedError(f"layout {name} is not supported")
+        raise NotImplementedError(f"layout {name!s:.40} is not supported")
     return lampas.strided
 
 
-def call(function, args):
-    """A call that a file asks for, where it is one of the allowed."""
-    if not _is_allowed(function):
-        raise UnpicklingError(f"Trying to call reduce for unrecognized function {_shown(function)}")
-    if function is bytearray and args and isinstance(args[0], int):
-        raise UnpicklingError("bytearray of a length is not supported")
-    return function(*args)
+class Policy:
+    """The rules for one file: they also count what its calls copy."""
+
+    def __init__(self, size):
+        # What a file makes by copying itself is in proportion to the file.
+        self._budget = arguments.Budget(size)
+
+    find_global = staticmethod(find_global)
+
+    def call(self, function, args):
+        """A call that a file asks for, where it is one of the allowed."""
+        if _is_user(function):
+            return function(*args)
+        name = _CALLS.get(function) if _is_hashable(function) else None
+        if name is None:
+            raise UnpicklingError(
+                f"Trying to call reduce for unrecognized function {arguments.shown(function)}"
+            )
+        getattr(arguments, name)(args, self._budget)
+        if name == "typed":
+            return self._of_type(*args)
+        return function(*args)
+
+    def _of_type(self, function, cls, args, state):
+        """`_rebuild_from_type_v2`: a tensor of a subclass, or with attributes."""
+        from lampas._tensor import _rebuild_from_type_v2
+
+        known = cls in (lampas.Tensor, lampas.nn.Parameter) or _is_user(cls)
+        if not known or not issubclass(cls, lampas.Tensor):
+            raise UnpicklingError(
+                f"a tensor of the type {arguments.shown(cls)} was asked for, which is not a known one"
+            )
+        if state is not None and not _is_user(cls):
+            arguments.attributes(state)
+        tensor = self.call(function, args)
+        return _rebuild_from_type_v2(lambda: tensor, cls, (), state)
+
+    def new(self, cls, args):
+        """A new object that a file asks for, without its `__init__`, of an allowed class."""
+        if _is_user(cls) and isinstance(cls, type):
+            return cls.__new__(cls, *args)
+        if not _is_hashable(cls) or cls not in _NEW:
+            raise UnpicklingError(
+                f"Trying to create new object for unrecognized class {arguments.shown(cls)}"
+            )
+        getattr(arguments, _NEW[cls])(args, self._budget)
+        return cls(*args)
+
+    def build(self, instance, state):
+        """Set an object's state, where its class is allowed."""
+        cls = type(instance)
+        if isinstance(instance, collections.OrderedDict) and not _is_user(cls):
+            arguments.attributes(state)
+            instance.__dict__.update(state)
+        elif cls is lampas.Tensor:
+            instance.set_(*arguments.geometry(state))
+        elif cls is lampas.nn.Parameter:
+            instance.requires_grad_(arguments.variable_state(state))
+        elif _is_user(cls):
+            _build_user(instance, state)
+        else:
+            raise UnpicklingError(
+                f"Can only build Tensor, Parameter, OrderedDict or types allowlisted "
+                f"via `add_safe_globals`, but got {cls}"
+            )
 
 
-def new(cls, args):
-    """A new object that a file asks for, without its `__init__`, where its class is allowed."""
-    if not isinstance(cls, type) or not _is_allowed(cls):
-        raise UnpicklingError(f"Trying to create new object for unrecognized class {_shown(cls)}")
-    if cls is lampas.nn.Parameter:
-        return lampas.nn.Parameter(*args)
-    return cls.__new__(cls, *args)
-
-
-def build(instance, state):
-    """Set an object's state, where its class is allowed."""
-    cls = type(instance)
-    if isinstance(instance, collections.OrderedDict) and isinstance(state, dict):
-        instance.__dict__.update(state)
-        return
-    if not any(cls is entry for entry in _user_globals.values()):
-        raise UnpicklingError(
-            f"Can only build Tensor, Parameter, OrderedDict or types allowlisted "
-            f"via `add_safe_globals`, but got {cls}"
-        )
+def _build_user(instance, state):
+    """As pickle does: the class is one that the caller named."""
     if hasattr(instance, "__setstate__"):
         instance.__setstate__(state)
         return
@@ -166,10 +227,43 @@ def build(instance, state):
         setattr(instance, name, value)
 
 
-def _is_allowed(target):
-    tables = (_allowed().values(), _user_globals.values())
-    return any(target is entry for table in tables for entry in table)
+def _is_user(target):
+    return any(target is entry for entry in _user_globals.values())
 
 
-def _shown(target):
-    return getattr(target, "__qualname__", None) or type(target).__name__
+def _is_hashable(target):
+    """Whether asking for it in a table is safe: data of a file may hash for ever."""
+    return isinstance(target, type) or callable(target)
+
+
+def _make_calls():
+    """function -> the check of its arguments in `arguments`"""
+    from lampas._tensor import _rebuild_from_type_v2
+
+    calls = {
+        collections.OrderedDict: "paired",
+        collections.Counter: "keyed",
+        set: "keyed",
+        bytearray: "copied",
+        complex: "numbers",
+        _encode: "encoded",
+        lampas.Size: "sized",
+        lampas.device: "plain",
+        get_layout: "plain",
+        _rebuild_from_type_v2: "typed",
+    }
+    for name, check in arguments.REBUILD.items():
+        calls[getattr(_utils, name)] = check
+    return calls
+
+
+_CALLS = _make_calls()
+# Classes that NEWOBJ may make, and the check of the arguments.
+_NEW = {
+    collections.OrderedDict: "none",
+    collections.Counter: "none",
+    set: "none",
+    lampas.Tensor: "none",
+    lampas.nn.Parameter: "data_of_parameter",
+    lampas.Size: "sized",
+}

@@ -1,12 +1,15 @@
-"""The zip file of a checkpoint: stored records under one folder, each checked when it is read."""
+"""The zip file of a checkpoint: stored records under one folder, each checked when it is read.
+
+Writing one is in `archive_writer`.
+"""
 
 import io
 import os
 import struct
 import zipfile
-import zlib
 
-ALIGNMENT = 64  # of a storage's first byte in the file, so that it can be mapped
+from lampas.serialization.checksums import Checksums
+
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _DAMAGED = (
     "PytorchStreamReader failed reading zip archive: {}. If you are seeing this error, there is a "
@@ -15,67 +18,44 @@ _DAMAGED = (
 )
 
 
-class ArchiveWriter:
-    """Writes records `folder/name`, uncompressed and aligned."""
-
-    def __init__(self, file, folder):
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
-        self._folder = folder
-        self._checksums = []
-
-    def write(self, name, data):
-        data = memoryview(data).cast("B") if not isinstance(data, bytes) else data
-        info = zipfile.ZipInfo(f"{self._folder}/{name}")
-        info.extra = self._padding(info, len(data))
-        self._zip.writestr(info, data)
-        self._checksums.append(info.CRC)
-
-    def close(self):
-        self._zip.close()
-
-    def checksum(self):
-        """A number of 40 digits that follows from what was written so far."""
-        content = struct.pack(f"<{len(self._checksums)}L", *self._checksums)
-        low, high = zlib.crc32(content), zlib.crc32(content, 0x9E3779B9)
-        return f"{low:020d}{high:020d}"
-
-    def _padding(self, info, size):
-        """An extra field ("FB", length, fill) that puts the record's data on an aligned place."""
-        header = _LOCAL_HEADER.size + len(info.filename.encode())
-        if size * 1.05 > zipfile.ZIP64_LIMIT:
-            header += 20  # the field with the 64-bit sizes comes first
-        fill = -(self._zip.fp.tell() + header + 4) % ALIGNMENT
-        return struct.pack("<2sH", b"FB", fill) + b"Z" * fill
-
-
 class ArchiveReader:
-    """Reads records of a zip in a seekable file. RuntimeError for whatever is wrong with it."""
+    """Reads records of a zip in a seekable file. RuntimeError for whatever is wrong with it.
+
+    As a `with` block it checks large records beside the reading of the next ones; damage is
+    reported by `check` at the latest.
+    """
 
     def __init__(self, file):
         self._file = file
+        self._checksums = Checksums()
+        self._unchecked = []  # (name, function that waits for the checksum)
         try:
+            self._size = file.seek(0, os.SEEK_END)
+            self._size = file.tell() if self._size is None else self._size
             self._records = self._directory()
-        except zipfile.BadZipFile:
-            raise RuntimeError(_DAMAGED.format("failed finding central directory")) from None
+        except zipfile.BadZipFile as error:
+            raise RuntimeError(_DAMAGED.format(_directory_damage(error))) from None
         except (ValueError, OverflowError, struct.error, NotImplementedError, EOFError) as error:
             raise RuntimeError(_DAMAGED.format(error)) from None
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._checksums.__exit__()
+
     def _directory(self):
-        self._file.seek(0, os.SEEK_END)
-        size = self._file.tell()
         with zipfile.ZipFile(self._file) as directory:
             infos = directory.infolist()
         folders = {info.filename.partition("/")[0] for info in infos}
         if len(folders) != 1:
-            raise ValueError("its records are not in one folder")
-        records = {info.filename.partition("/")[2]: info for info in infos}
-        if len(records) != len(infos):
-            raise ValueError("it has two records of one name")
-        if any(".." in name.split("/") for name in records):
-            raise ValueError("a record's name leads out of its folder")
-        if any(info.compress_type or info.flag_bits & 1 for info in infos):
-            raise ValueError("it has compressed or encrypted records, which checkpoints never have")
-        if sum(info.file_size for info in infos) > size:
+            raise ValueError(f"its records are in {len(folders)} folders instead of one")
+        records = {}
+        for info in infos:
+            name = info.filename.partition("/")[2]
+            _check(info, name, records)
+            records[name] = info
+        if sum(info.compress_size for info in infos) > self._size:
             raise ValueError("its records are larger than the file")
         return records
 
@@ -90,6 +70,7 @@ class ArchiveReader:
         """The record's bytes."""
         data = bytearray(self.size(name))
         self.read_into(name, memoryview(data))
+        self.check()
         return data
 
     def read_into(self, name, view):
@@ -101,8 +82,18 @@ class ArchiveReader:
             if not count:
                 raise RuntimeError(_DAMAGED.format(f"record {name} is cut short"))
             done += count
-        if zlib.crc32(view) != self._info(name).CRC:
-            raise RuntimeError(_DAMAGED.format(f"record {name} has a wrong checksum"))
+        # 0 stands for none, after `set_crc32_options(False)` or `skip_data`.
+        if self._info(name).CRC:
+            self._unchecked.append((name, self._checksums.start(view)))
+
+    def check(self):
+        """Wait for the checksums of what was read. RuntimeError for a wrong one."""
+        while self._unchecked:
+            name, checksum = self._unchecked.pop()
+            if checksum() != self._info(name).CRC:
+                raise RuntimeError(
+                    _DAMAGED.format(f"record {name} has a wrong checksum, its bytes were changed")
+                )
 
     def offset(self, name):
         """Where the record's bytes begin in the file."""
@@ -114,12 +105,41 @@ class ArchiveReader:
         if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
             raise RuntimeError(_DAMAGED.format(f"record {name} has no header"))
         name_length, extra_length = _LOCAL_HEADER.unpack(header)[-2:]
-        return info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+        path = self._file.read(name_length)
+        if path not in (
+            info.orig_filename.encode("utf-8"),
+            info.orig_filename.encode("cp437", "replace"),
+        ):
+            raise RuntimeError(_DAMAGED.format(f"the header of record {name} has another name"))
+        start = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+        if start + info.file_size > self._size:
+            raise RuntimeError(_DAMAGED.format(f"record {name} is cut short"))
+        return start
 
     def _info(self, name):
         if name not in self._records:
             raise RuntimeError(f"PytorchStreamReader failed locating file {name}: file not found")
-        return self._records[name]
+        info = self._records[name]
+        # No checkpoint is compressed. A few kilobytes could otherwise ask for all memory.
+        if info.compress_type or info.flag_bits & 1 or info.file_size != info.compress_size:
+            raise RuntimeError(
+                _DAMAGED.format(f"record {name} is compressed or encrypted, which no checkpoint is")
+            )
+        return info
+
+
+def _check(info, name, records):
+    """ValueError for a record that no checkpoint has."""
+    if name in records:
+        raise ValueError(f"it has two records of the name {name!r}")
+    if ".." in name.split("/"):
+        raise ValueError(f"the record {name!r} leads out of its folder")
+
+
+def _directory_damage(error):
+    """What PyTorch says of a file without a directory; else what is wrong with the directory."""
+    missing = "not a zip file" in str(error)
+    return "failed finding central directory" if missing else f"invalid header: {error}"
 
 
 def seekable(file):

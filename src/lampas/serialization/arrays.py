@@ -49,7 +49,7 @@ _GLOBALS = {
 }
 
 
-class _ArrayPolicy:
+class _ArrayPolicy(allowed.Policy):
     """Besides the usual globals those of arrays; calls and states of nothing else."""
 
     @staticmethod

@@ -1,79 +1,137 @@
 """The format of before 2020: four pickles one after another, then the storages' raw bytes.
 
-A storage is `int64 count, elements`. The still older tar files are recognised and refused.
+A storage is `int64 count, elements`. The still older tar files are read by `legacy_tar`.
 """
 
 import pickle
 import struct
+import sys
 
 import lampas
-from lampas._utils import StorageRef
-from lampas.serialization.names import StorageClass
-from lampas.serialization.storage import storage_bytes, swap_bytes
+from lampas.serialization.arguments import shown
+from lampas.serialization.references import storage_reference
+from lampas.serialization.storage import clean_bools, part, restored, storage_bytes, swap_bytes
+from lampas.storage import TypedStorage
 
-_MAGIC = 0x1950A86A20F9469CFC6C
-_PROTOCOL = 1001
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+PROTOCOL_VERSION = 1001
 
 
 def read(data, restore, read_pickle, options):
-    """The object in `data`. UnpicklingError, RuntimeError or EOFError for anything else."""
+    """The object in `data` and where it ends.
+
+    UnpicklingError, RuntimeError or EOFError for anything else. Nothing in this format shows
+    damage inside a storage.
+    """
     if not data:
         raise EOFError("Ran out of input")
-    if data[257:262] == b"ustar":
-        raise NotImplementedError(
-            "this file has the tar format of PyTorch before 0.1.10; load it with an old PyTorch "
-            "and save it again"
-        )
-    if data[:1] != pickle.PROTO:
-        raise pickle.UnpicklingError("the file is neither a zip archive nor a pickle")
     position, header = 0, []
     for _ in range(3):
-        value, position = read_pickle(data, _no_storages, start=position, **options)
+        value, position = read_pickle(data, no_storages, start=position, **options)
         header.append(value)
         _check_header(header)
-    waiting = {}  # key -> (storage, element size, the storage where it was asked for)
+    storages = _Storages(data, restore)
+    result, position = read_pickle(data, storages.persistent_load, start=position, **options)
+    keys, position = read_pickle(data, no_storages, start=position, **options)
+    swap = header[2].get("little_endian", True) != _little_endian()
+    return result, storages.fill(position, keys, swap)
 
-    def persistent_load(reference):
+
+class _Storages:
+    """The storages that the pickle refers to, filled when it is read to its end."""
+
+    def __init__(self, data, restore):
+        self._data = data
+        self._restore = restore
+        self._waiting = {}  # key -> (storage, element size, the storage where it was asked for)
+        self._bools = set()  # keys of storages that tensors of bools stand on
+        self._total = 0
+
+    def persistent_load(self, reference):
         if not isinstance(reference, tuple) or not reference:
-            raise RuntimeError(f"Unknown saved id: {reference!r}")
+            raise RuntimeError(f"Unknown saved id: {shown(reference)}")
         if reference[0] == "module":  # (class, source file, source text), for warnings only
             return reference[1]
         dtype, key, location, count = storage_reference(reference)
-        itemsize = dtype.itemsize if dtype is not None else 1
-        if key not in waiting:
-            if count * itemsize > len(data):
-                raise RuntimeError(f"storage {key} is larger than the file")
-            storage = lampas.UntypedStorage(count * itemsize)
-            waiting[key] = (storage, itemsize, restore(storage, location))
-        return storage_ref(waiting[key][2], dtype)
+        if key not in self._waiting:
+            self._add(key, count, dtype.itemsize, location)
+        if dtype is lampas.bool:
+            self._bools.add(key)
+        place = self._waiting[key][2]
+        view = reference[5] if len(reference) == 6 else None
+        return TypedStorage._over(place if view is None else _view(place, dtype, view), dtype)
 
-    result, position = read_pickle(data, persistent_load, start=position, **options)
-    keys, position = read_pickle(data, _no_storages, start=position, **options)
-    swap = header[2].get("little_endian", True) != _little_endian()
-    _fill(data, position, keys, waiting, swap)
-    return result
+    def _add(self, key, count, itemsize, location):
+        self._total += count * itemsize
+        if self._total > len(self._data):
+            raise RuntimeError(f"storage {key} is larger than the file")
+        storage = lampas.UntypedStorage(count * itemsize)
+        place = restored(self._restore, storage, location)
+        self._waiting[key] = (storage, itemsize, place)
+
+    def fill(self, position, keys, swap):
+        """Copy the raw bytes into the storages; where they end in the file."""
+        listed = type(keys) is list and all(type(key) is str for key in keys)
+        if not listed or set(keys) != set(self._waiting):
+            raise RuntimeError("the file lists other storages than it refers to")
+        for key in keys:
+            storage, itemsize, place = self._waiting[key]
+            target = storage_bytes(storage)
+            read_storage(self._data, position, target, itemsize, swap, key)
+            position += 8 + len(target)
+            if key in self._bools:
+                clean_bools(storage)
+            if place.device.type != "meta" and place.data_ptr() != storage.data_ptr():
+                place.copy_(storage)
+        return position
 
 
-def write(file, folder, obj, storages, protocol):
-    """`obj` in this format. `folder` and `storages` belong to the zip format."""
+def read_storage(data, position, target, itemsize, swap, key):
+    """Fill `target` from `int64 count, elements` at `position`."""
+    start, end = position + 8, position + 8 + len(target)
+    if end > len(data):
+        raise RuntimeError(f"the file ends inside storage {key}")
+    count = struct.unpack("<q", data[position:start])[0]
+    if count * itemsize != len(target):
+        raise RuntimeError(
+            f"storage {key} has {count} elements in the file, but {len(target) // itemsize} in its "
+            "pickle"
+        )
+    target[:] = data[start:end]
+    if swap:
+        swap_bytes(target, itemsize)
+
+
+def _view(storage, dtype, view):
+    """A part of a storage, (key, offset, count) in elements, as PyTorch before 0.4 wrote them."""
+    well_formed = isinstance(view, tuple) and len(view) == 3
+    if not well_formed or not all(type(number) is int for number in view[1:]):
+        raise pickle.UnpicklingError("malformed view of a storage")
+    start, count = (number * dtype.itemsize for number in view[1:])
+    if start < 0 or count < 0 or start + count > storage.nbytes():
+        raise RuntimeError(f"a view of {count} bytes leads out of its storage")
+    return part(storage, start, count)
+
+
+def write(file, obj, protocol):
+    """`obj` in this format."""
     system = {
-        "protocol_version": _PROTOCOL,
+        "protocol_version": PROTOCOL_VERSION,
         "little_endian": _little_endian(),
         "type_sizes": {"short": 2, "int": 4, "long": 4},
     }
-    for value in (_MAGIC, _PROTOCOL, system):
+    for value in (MAGIC_NUMBER, PROTOCOL_VERSION, system):
         pickle.dump(value, file, protocol=protocol)
-    pickler = _LegacyPickler(file, protocol)
+    pickler = _pickler(file, protocol)
     pickler.dump(obj)
     pickle.dump(sorted(pickler.storages), file, protocol=protocol)
-    file.flush()
     for key in sorted(pickler.storages):
         storage = pickler.storages[key]
         file.write(struct.pack("<q", storage.nbytes() // pickler.sizes[key]))
         file.write(storage_bytes(storage))
 
 
-def _LegacyPickler(file, protocol):
+def _pickler(file, protocol):
     from lampas.serialization.pickler import Pickler
 
     class LegacyPickler(Pickler):
@@ -88,71 +146,29 @@ def _LegacyPickler(file, protocol):
             if reference is None:
                 return None
             cls, key = reference[1], reference[2]
-            self.sizes.setdefault(key, cls.dtype.itemsize if cls.dtype is not None else 1)
+            itemsize = 1 if cls is lampas.UntypedStorage else cls.dtype.itemsize
+            # One storage under two element sizes would be read with a wrong length.
+            if self.sizes.setdefault(key, itemsize) != itemsize:
+                raise RuntimeError(
+                    "this format cannot hold views of one storage with dtypes of different sizes"
+                )
             return (*reference, None)
 
     return LegacyPickler(file, protocol)
 
 
-def storage_reference(reference):
-    """dtype (None: untyped), key, location and element count of a reference in a pickle."""
-    well_formed = (
-        isinstance(reference, tuple)
-        and len(reference) in (5, 6)
-        and reference[0] == "storage"
-        and isinstance(reference[1], StorageClass)
-        and isinstance(reference[2], str)
-        and isinstance(reference[3], str)
-        and type(reference[4]) is int
-        and reference[4] >= 0
-    )
-    if not well_formed:
-        raise pickle.UnpicklingError(f"malformed reference to a storage: {reference!r:.200}")
-    if len(reference) == 6 and reference[5] is not None:
-        raise NotImplementedError("views of storages, as PyTorch before 0.4 wrote them")
-    return reference[1].dtype, reference[2], reference[3], reference[4]
-
-
-def storage_ref(storage, dtype):
-    """What the rebuilding functions get."""
-    return StorageRef(storage, dtype if dtype is not None else lampas.uint8)
-
-
 def _check_header(header):
-    if header[0] != _MAGIC:
+    if type(header[0]) is not int or header[0] != MAGIC_NUMBER:
         raise RuntimeError("Invalid magic number; corrupt file?")
-    if len(header) > 1 and header[1] != _PROTOCOL:
-        raise RuntimeError(f"Invalid protocol version: {header[1]}")
+    if len(header) > 1 and header[1] != PROTOCOL_VERSION:
+        raise RuntimeError(f"Invalid protocol version: {shown(header[1])}")
     if len(header) > 2 and not isinstance(header[2], dict):
         raise RuntimeError("the file has no description of the system that wrote it")
 
 
-def _fill(data, position, keys, waiting, swap):
-    """Copy the raw bytes into the storages that the pickle referred to."""
-    if not isinstance(keys, list) or any(key not in waiting for key in keys):
-        raise RuntimeError("the file lists other storages than it refers to")
-    for key in keys:
-        storage, itemsize, restored = waiting[key]
-        target = storage_bytes(storage)
-        start, end = position + 8, position + 8 + len(target)
-        if end > len(data):
-            raise RuntimeError(f"the file ends inside storage {key}")
-        if struct.unpack("<q", data[position:start])[0] * itemsize != len(target):
-            raise RuntimeError(f"storage {key} has another size than the pickle says")
-        content = bytearray(data[start:end])
-        if swap:
-            swap_bytes(content, itemsize)
-        target[:] = content
-        if restored is not None and restored.data_ptr() != storage.data_ptr():
-            restored.copy_(storage)
-        position = end
-
-
-def _no_storages(reference):
+def no_storages(reference):
     raise pickle.UnpicklingError("a storage where none can be")
 
 
 def _little_endian():
-    import sys
-
     return sys.byteorder == "little"

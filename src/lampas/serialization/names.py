@@ -5,32 +5,28 @@ Files carry PyTorch's names, so that either library reads what the other wrote.
 
 import importlib
 
-import lampas
+from lampas.storage import CLASSES, STORAGE_NAMES
 
+# Modules of Lampas whose classes stand elsewhere in PyTorch. A class not in its module there: by name.
+_ELSEWHERE = {
+    "lampas.nn.modules.attention": "torch.nn.modules.activation",
+    "lampas.nn.modules.parameters": "torch.nn.modules.container",
+    "lampas.nn.modules.rnn_cells": "torch.nn.modules.rnn",
+    "lampas.nn.modules.linear_cross_entropy": "torch.nn.modules.loss",
+    "lampas.nn.modules.linear_cross_entropy.LinearCrossEntropyOptions": (
+        "torch.nn.modules.linear_cross_entropy_options"
+    ),
+    "lampas.amp.autocast": "torch.amp.autocast_mode",
+}
 _PREFIXES = (("lampas.vision", "torchvision"), ("lampas", "torch"))
 
-# The storage class that a file names for each element type. Types without one travel as
-# `UntypedStorage` with the dtype beside it.
-STORAGE_NAMES = {
-    "float64": "DoubleStorage",
-    "float32": "FloatStorage",
-    "float16": "HalfStorage",
-    "bfloat16": "BFloat16Storage",
-    "int64": "LongStorage",
-    "int32": "IntStorage",
-    "int16": "ShortStorage",
-    "int8": "CharStorage",
-    "uint8": "ByteStorage",
-    "bool": "BoolStorage",
-    "complex64": "ComplexFloatStorage",
-    "complex128": "ComplexDoubleStorage",
-}
 DTYPE_NAMES = tuple(STORAGE_NAMES) + ("uint16", "uint32", "uint64")
 
 
-def to_torch(module):
-    """The module's name in a file."""
-    return _swap(module, 0, 1)
+def to_torch(module, name=None):
+    """The module's name in a file; that of an object `name` in it where one is given."""
+    moved = _ELSEWHERE.get(f"{module}.{name}") or _ELSEWHERE.get(module)
+    return moved or _swap(module, 0, 1)
 
 
 def to_lampas(module):
@@ -50,39 +46,27 @@ def resolve(module, name):
 
     AttributeError or ImportError name what is missing.
     """
-    if module in ("torch", "torch.storage") and name in STORAGE_CLASSES:
-        return STORAGE_CLASSES[name]
+    if module in ("torch", "torch.storage") and name in CLASSES:
+        return CLASSES[name]
     if module in ("torch._C", "torch.cuda") and name.endswith(("Storage", "Generator")):
         return resolve("torch", name)
-    found = importlib.import_module(to_lampas(module))
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+    for place in _places(module, name):
+        try:
+            found = importlib.import_module(place)
+            for part in name.split("."):
+                found = getattr(found, part)
+            return found
+        except (ImportError, AttributeError) as error:
+            failure = error
+    raise failure
 
 
-class StorageClass:
-    """Stands for `torch.FloatStorage` and its like in a file; `dtype` None means untyped."""
-
-    def __init__(self, name, dtype_name):
-        self.__name__ = self.__qualname__ = name
-        self.__module__ = "torch" if dtype_name else "torch.storage"
-        self._dtype_name = dtype_name
-
-    @property
-    def dtype(self):
-        return getattr(lampas, self._dtype_name) if self._dtype_name else None
-
-    def __repr__(self):
-        return f"<class '{self.__module__}.{self.__name__}'>"
-
-
-STORAGE_CLASSES = {name: StorageClass(name, dtype) for dtype, name in STORAGE_NAMES.items()}
-STORAGE_CLASSES["UntypedStorage"] = StorageClass("UntypedStorage", None)
-
-
-def storage_class(dtype):
-    """The class that a file names for tensors of `dtype`."""
-    return STORAGE_CLASSES[STORAGE_NAMES.get(dtype_name(dtype), "UntypedStorage")]
+def _places(module, name):
+    """The modules of Lampas in which a file's `module` and `name` may stand."""
+    for ours, theirs in _ELSEWHERE.items():
+        if theirs == module:
+            yield ours.removesuffix(f".{name}")
+    yield to_lampas(module)
 
 
 def dtype_name(dtype):

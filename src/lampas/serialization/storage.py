@@ -1,6 +1,8 @@
 """The bytes of a storage, and a storage of bytes; where a storage goes (`map_location`)."""
 
 import lampas
+from lampas.ops.untyped_storage import flat_tensor
+from lampas.storage import CLASSES, TypedStorage
 
 
 def storage_bytes(storage):
@@ -8,19 +10,26 @@ def storage_bytes(storage):
     return memoryview(storage if storage.device.type == "cpu" else storage.cpu()).cast("B")
 
 
-def storage_from(data):
-    """A new storage that holds a copy of `data`."""
-    storage = lampas.UntypedStorage(len(data))
-    storage_bytes(storage)[:] = data
-    return storage
-
-
 def mapped_storage(buffer, offset, count):
     """A storage on top of a part of a writable buffer, which it keeps alive."""
     if not count:
         return lampas.UntypedStorage(0)
     flat = lampas.frombuffer(buffer, dtype=lampas.uint8, offset=offset, count=count)
-    return flat.untyped_storage()
+    return flat.untyped_storage()[:count]
+
+
+def part(storage, start, count):
+    """A storage over some bytes of another one."""
+    return storage[start : start + count]
+
+
+def clean_bools(storage):
+    """Make every byte 0 or 1, as the core relies on. A damaged or hostile file may hold others."""
+    if not storage.nbytes() or storage.device.type == "meta":
+        return
+    values = flat_tensor(storage, lampas.uint8)
+    if values.max().item() > 1:
+        values.copy_(values != 0)
 
 
 def swap_bytes(buffer, size):
@@ -42,6 +51,7 @@ def register_package(priority, tagger, deserializer):
 
 def location_tag(storage):
     """The location that a file notes for a storage."""
+    storage = storage.untyped()
     for _, tagger, _ in _packages:
         location = tagger(storage)
         if location is not None:
@@ -50,13 +60,14 @@ def location_tag(storage):
 
 
 def default_restore_location(storage, location):
-    """The storage on the device of `location`. None stands for the meta device, without bytes."""
+    """The storage on the device of `location`. RuntimeError where no package knows it."""
+    storage = storage.untyped()
     for _, _, deserializer in _packages:
         result = deserializer(storage, location)
         if result is not None:
             return result
     if location == "meta":
-        return None
+        return lampas.empty(storage.nbytes(), dtype=lampas.uint8, device="meta").untyped_storage()
     raise RuntimeError(
         f"don't know how to restore data location of {_type_name(storage)} (tagged with {location})"
     )
@@ -82,8 +93,25 @@ def restorer(map_location):
     return chosen
 
 
+def restored(restore, storage, location):
+    """`restore(storage, location)` as an untyped storage."""
+    result = restore(storage, location)
+    result = getattr(result, "_untyped_storage", result)
+    return TypedStorage._made((), result, lampas.uint8).untyped()  # TypeError for what is none
+
+
 def _type_name(storage):
     return f"torch.storage.{type(storage).__name__}"
+
+
+def normalize_storage_type(storage_type):
+    """The class of a storage type: files and old code may name one of CUDA."""
+    return CLASSES.get(storage_type.__name__, storage_type)
+
+
+def storage_to_tensor_type(storage):
+    """The tensor type for a storage: `FloatTensor` for a `FloatStorage`."""
+    return getattr(lampas, storage.pickle_storage_type().replace("Storage", "Tensor"))
 
 
 def _cpu_tag(storage):
@@ -99,25 +127,48 @@ def _cuda_tag(storage):
     return f"cuda:{device.index}" if device.type == "cuda" else None
 
 
-def _cuda_deserialize(storage, location):
-    if not str(location).startswith("cuda"):
-        return None
+def validate_cuda_device(location):
+    """The device's index. RuntimeError where there is no such CUDA device."""
     if not lampas.cuda.is_available():
         raise RuntimeError(
             "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is "
             "False. If you are running on a CPU-only machine, please use torch.load with "
             "map_location=torch.device('cpu') to map your storages to the CPU."
         )
-    device = lampas.device(location)
+    index = lampas.device(location).index or 0
     count = lampas.cuda.device_count()
-    if (device.index or 0) >= count:
+    if index >= count:
         raise RuntimeError(
-            f"Attempting to deserialize object on CUDA device {device.index} but "
+            f"Attempting to deserialize object on CUDA device {index} but "
             f"torch.cuda.device_count() is {count}. Please use torch.load with map_location to "
             "map your storages to an existing device."
         )
-    return storage.cuda(device.index)
+    return index
+
+
+def validate_hpu_device(location):
+    """RuntimeError: there are no HPU devices."""
+    raise RuntimeError(
+        "The HPU device module is not registered. "
+        "If you are running on a CPU-only machine, please use torch.load with "
+        "map_location=torch.device('cpu') to map your storages to the CPU."
+    )
+
+
+def _cuda_deserialize(storage, location):
+    if not str(location).startswith("cuda"):
+        return None
+    return storage.cuda(validate_cuda_device(location))
+
+
+def _absent_deserialize(storage, location):
+    """PyTorch's errors for devices that it knows and Lampas does not have."""
+    if str(location).startswith("mps"):
+        raise RuntimeError("torch.UntypedStorage(): Storage device not recognized: mps")
+    if str(location).startswith("hpu"):
+        validate_hpu_device(location)
 
 
 register_package(10, _cpu_tag, _cpu_deserialize)
 register_package(20, _cuda_tag, _cuda_deserialize)
+register_package(21, lambda storage: None, _absent_deserialize)

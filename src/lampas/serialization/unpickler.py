@@ -9,9 +9,12 @@ import struct
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from pickle import UnpicklingError
 
-from lampas.serialization import allowed, names
+from lampas.serialization import arguments, names
+from lampas.serialization.allowed import Policy
 
-_MARK = object()
+
+class TruncatedPickle(UnpicklingError, EOFError):
+    """The pickle ends too early: EOFError in PyTorch, UnpicklingError in Python."""
 
 
 class _StorageFailure(Exception):
@@ -49,13 +52,14 @@ class WeightsUnpickler:
     against the data before anything of that length is made.
     """
 
-    def __init__(self, data, persistent_load, *, start=0, encoding="utf-8", policy=allowed):
-        self.data = bytes(data)
+    def __init__(self, data, persistent_load, *, start=0, encoding="utf-8", policy=None):
+        self.data = data
         self.position = start
         self.persistent_load = persistent_load
         self.encoding = encoding
-        self.policy = policy  # find_global, call, new, build
+        self.policy = policy or Policy(len(data))  # find_global, call, new, build
         self.stack = []
+        self.marked = []  # the stacks below each MARK
         self.memo = {}
 
     def load(self):
@@ -72,7 +76,10 @@ class WeightsUnpickler:
     def _read(self, count):
         end = self.position + count
         if count < 0 or end > len(self.data):
-            raise UnpicklingError("pickle data was truncated")
+            left = len(self.data) - self.position
+            raise TruncatedPickle(
+                f"pickle data was truncated: {count} bytes are needed, {left} are left"
+            )
         piece = self.data[self.position : end]
         self.position = end
         return piece
@@ -83,29 +90,46 @@ class WeightsUnpickler:
     def _line(self):
         end = self.data.find(b"\n", self.position)
         if end < 0:
-            raise UnpicklingError("pickle data was truncated")
+            raise TruncatedPickle("pickle data was truncated: a line without an end")
         line = self.data[self.position : end]
         self.position = end + 1
         return line
 
     # --- the stack ---
     def _pop(self):
-        if not self.stack or self.stack[-1] is _MARK:
+        if not self.stack:
             raise UnpicklingError("unexpected MARK or empty stack in the pickle")
         return self.stack.pop()
 
-    def _top(self, cls):
-        if not self.stack or not isinstance(self.stack[-1], cls):
-            raise UnpicklingError(f"the pickle needs a {cls.__name__} on its stack")
+    def _container(self, cls, action):
+        if not self.stack:
+            raise UnpicklingError("unexpected MARK or empty stack in the pickle")
+        if not isinstance(self.stack[-1], cls):
+            raise UnpicklingError(f"Can only {action}, but got {type(self.stack[-1])}")
         return self.stack[-1]
 
+    def _list(self):
+        return self._container(list, "append to lists")
+
+    def _dict(self):
+        kinds = "dict, collections.OrderedDict, collections.Counter"
+        return self._container(dict, f"SETITEM for {kinds}")
+
+    def _mark(self):
+        self.marked.append(self.stack)
+        self.stack = []
+
     def _since_mark(self):
-        for i in range(len(self.stack) - 1, -1, -1):
-            if self.stack[i] is _MARK:
-                items = self.stack[i + 1 :]
-                del self.stack[i:]
-                return items
-        raise UnpicklingError("could not find MARK")
+        if not self.marked:
+            raise UnpicklingError("could not find MARK")
+        items, self.stack = self.stack, self.marked.pop()
+        return items
+
+    def _pop_or_mark(self):
+        if self.stack:
+            self.stack.pop()
+        else:
+            self._since_mark()
 
     def _push(self, value):
         self.stack.append(value)
@@ -131,7 +155,7 @@ class WeightsUnpickler:
 
     def _frame(self):
         if self._uint(8) > len(self.data) - self.position:
-            raise UnpicklingError("pickle data was truncated")
+            raise TruncatedPickle("pickle data was truncated: a frame is larger than the file")
 
     def _global(self):
         module, name = self._line().decode("utf-8"), self._line().decode("utf-8")
@@ -141,23 +165,29 @@ class WeightsUnpickler:
         name, module = self._pop(), self._pop()
         if type(name) is not str or type(module) is not str:
             raise UnpicklingError("STACK_GLOBAL requires str")
-        self._push(self.policy.find_global(*global_path(module, name)))
+        # The name may come from data; the error shows it.
+        self._push(self.policy.find_global(*global_path(module[:500], name[:500])))
 
     def _reduce(self):
         args, function = self._pop(), self._pop()
         if type(args) is not tuple:
-            raise UnpicklingError("the arguments of a call must be a tuple")
+            raise UnpicklingError(
+                f"the arguments of a call must be a tuple, but got {type(args).__name__}"
+            )
         self._push(self.policy.call(function, args))
 
     def _newobj(self):
         args, cls = self._pop(), self._pop()
+        if type(args) is not tuple:
+            raise UnpicklingError(
+                f"the arguments of a call must be a tuple, but got {type(args).__name__}"
+            )
         self._push(self.policy.new(cls, args))
 
     def _newobj_ex(self):
-        kwargs, args, cls = self._pop(), self._pop(), self._pop()
-        if kwargs:
+        if self._pop():
             raise UnpicklingError("NEWOBJ_EX with keyword arguments is not supported")
-        self._push(self.policy.new(cls, args))
+        self._newobj()
 
     def _build(self):
         state = self._pop()
@@ -179,31 +209,42 @@ class WeightsUnpickler:
 
     def _append(self):
         value = self._pop()
-        self._top(list).append(value)
+        self._list().append(value)
 
     def _appends(self):
         items = self._since_mark()
-        self._top(list).extend(items)
+        self._list().extend(items)
+
+    def _set_items(self, target, items):
+        if len(items) % 2:
+            raise UnpicklingError("odd number of items for SETITEMS or DICT")
+        for key, value in zip(items[::2], items[1::2]):
+            arguments.hashable(key)
+            target[key] = value
 
     def _setitem(self):
         value, key = self._pop(), self._pop()
-        self._top(dict)[key] = value
+        self._set_items(self._dict(), (key, value))
 
     def _setitems(self):
         items = self._since_mark()
-        if len(items) % 2:
-            raise UnpicklingError("odd number of items for SETITEMS")
-        self._top(dict).update(zip(items[::2], items[1::2]))
+        self._set_items(self._dict(), items)
 
     def _additems(self):
-        items = self._since_mark()
-        self._top(set).update(items)
+        items = self._set(set)
+        self._container(set, "ADDITEMS to sets").update(items)
 
-    def _dict(self):
+    def _set(self, cls):
+        """The items since the mark as a set or frozenset."""
         items = self._since_mark()
-        if len(items) % 2:
-            raise UnpicklingError("odd number of items for DICT")
-        self._push(dict(zip(items[::2], items[1::2])))
+        for item in items:
+            arguments.hashable(item)
+        return cls(items)
+
+    def _new_dict(self):
+        target = {}
+        self._set_items(target, self._since_mark())
+        self._push(target)
 
     def _tuple_of(self, count):
         items = [self._pop() for _ in range(count)]
@@ -245,8 +286,8 @@ def _unicode(machine, raw):
 _ACTIONS = {
     pickle.PROTO: WeightsUnpickler._proto,
     pickle.FRAME: WeightsUnpickler._frame,
-    pickle.MARK: lambda m: m._push(_MARK),
-    pickle.POP: lambda m: m.stack.pop() if m.stack else m._pop(),
+    pickle.MARK: WeightsUnpickler._mark,
+    pickle.POP: WeightsUnpickler._pop_or_mark,
     pickle.POP_MARK: lambda m: m._since_mark(),
     pickle.DUP: WeightsUnpickler._dup,
     pickle.NONE: _constant(lambda: None),
@@ -271,13 +312,13 @@ _ACTIONS = {
     pickle.EMPTY_LIST: _constant(list),
     pickle.EMPTY_TUPLE: _constant(tuple),
     pickle.EMPTY_SET: _constant(set),
-    pickle.DICT: WeightsUnpickler._dict,
+    pickle.DICT: WeightsUnpickler._new_dict,
     pickle.LIST: lambda m: m._push(m._since_mark()),
     pickle.TUPLE: lambda m: m._push(tuple(m._since_mark())),
     pickle.TUPLE1: lambda m: m._tuple_of(1),
     pickle.TUPLE2: lambda m: m._tuple_of(2),
     pickle.TUPLE3: lambda m: m._tuple_of(3),
-    pickle.FROZENSET: lambda m: m._push(frozenset(m._since_mark())),
+    pickle.FROZENSET: lambda m: m._push(m._set(frozenset)),
     pickle.APPEND: WeightsUnpickler._append,
     pickle.APPENDS: WeightsUnpickler._appends,
     pickle.SETITEM: WeightsUnpickler._setitem,
@@ -308,7 +349,7 @@ def safe_load(data, persistent_load, **options):
     except (UnpicklingError, NotImplementedError, RuntimeError, MemoryError):
         raise
     except Exception as error:
-        raise UnpicklingError(f"{type(error).__name__}: {error}") from error
+        raise UnpicklingError(f"{type(error).__name__}: {error!s:.500}") from error
 
 
 def full_load(data, persistent_load, *, start=0, module=None, **options):

@@ -12,8 +12,8 @@ import threading
 from multiprocessing.reduction import ForkingPickler
 
 import lampas
-from lampas._utils import StorageRef
 from lampas.multiprocessing.reductions import check_leaf, reduce_over_storage, storage_over
+from lampas.storage import TypedStorage
 from lampas.utils.data._utils import segments
 
 LARGE = 1 << 14  # bytes of a storage from which a segment pays
@@ -115,8 +115,8 @@ class _Pickler(pickle.Pickler):
             return self._reduce_tensor(obj)
         if isinstance(obj, lampas.UntypedStorage):
             return storage_from, (pickle.PickleBuffer(obj),)
-        if type(obj) is StorageRef:
-            return StorageRef, (self._storage(obj.storage), obj.dtype)
+        if type(obj) is TypedStorage:
+            return TypedStorage._over, (self._storage(obj.untyped()), obj.dtype)
         reducer = self._reducers.get(type(obj))
         return NotImplemented if reducer is None else reducer(obj)
 
