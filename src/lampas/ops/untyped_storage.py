@@ -250,28 +250,11 @@ def from_buffer(buffer, *, dtype, byte_order="native", count=-1, offset=0):
     return storage
 
 
-def from_file(filename, shared=False, size=0):
-    """A storage of `size` bytes mapped from a file; with `shared`, writes go to the file, which is
-    made and lengthened as needed. Else writes stay in this process."""
-    import mmap
-    import os
+def from_file(filename, shared=False, nbytes=0):
+    """A storage of `nbytes` bytes mapped from a file, as `torch.from_file` maps a tensor."""
+    from lampas.ops import files
 
-    handle = os.open(filename, os.O_RDWR | os.O_CREAT if shared else os.O_RDONLY, 0o666)
-    try:
-        length = os.fstat(handle).st_size
-        if length < size:
-            if not shared:
-                raise RuntimeError(
-                    f"file <{filename}> has {length} bytes, fewer than the {size} that were asked for"
-                )
-            os.ftruncate(handle, size)
-        access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
-        mapped = mmap.mmap(handle, size, access=access) if size else None
-    finally:
-        os.close(handle)
-    if mapped is None:
-        return UntypedStorage(0)
-    return lampas.frombuffer(mapped, dtype=_core.uint8).untyped_storage()
+    return files.from_file(filename, shared, nbytes, dtype=_core.uint8).untyped_storage()
 
 
 def _typed(dtype_name):
