@@ -240,6 +240,19 @@ def test_a_storage_is_read_as_elements(dtype):
     agree(read)
 
 
+def test_a_storage_from_a_file(tmp_path):
+    (tmp_path / "bytes").write_bytes(bytes(range(8)))
+
+    def read(t, name="bytes", **options):
+        return t.UntypedStorage.from_file(str(tmp_path / name), **options).tolist()
+
+    agree(lambda t: read(t, shared=False, nbytes=4))
+    agree(lambda t: read(t))
+    agree(lambda t: read(t, nbytes=80))
+    agree(lambda t: read(t, "absent", nbytes=1))
+    agree(lambda t: read(t, "made" + t.__name__, shared=True, nbytes=2))
+
+
 def test_size_of_a_storage_in_memory():
     import sys
 

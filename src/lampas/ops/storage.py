@@ -268,11 +268,3 @@ Tensor.name = None
 Tensor.volatile = False
 Tensor.__nonzero__ = Tensor.__bool__
 Tensor.__long__ = Tensor.__int__
-
-
-def _size_in_memory(self):
-    """What sys.getsizeof counts, as for PyTorch's storages: the object and its bytes."""
-    return 64 + self.nbytes()
-
-
-_core.UntypedStorage.__sizeof__ = _size_in_memory

@@ -125,6 +125,12 @@ def _rebuild_untyped(content):
 
 
 @method
+def __sizeof__(self):
+    """What sys.getsizeof counts, as for PyTorch's storages: the object and its bytes."""
+    return 64 + self.nbytes()
+
+
+@method
 def clone(self):
     """A storage of its own with the same bytes."""
     return _core._copy_storage(self)

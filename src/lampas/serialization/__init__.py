@@ -8,9 +8,12 @@ settings of the process in `options`; what a stranger's file may do in `allowed`
 import contextlib
 import os
 import warnings
+from collections.abc import Callable
 from pickle import UnpicklingError
 from tempfile import mkdtemp
+from typing import Optional, Union
 
+from lampas._core import device as _device
 from lampas.serialization import legacy_tar, zip_format
 from lampas.serialization.allowed import (
     add_safe_globals,
@@ -73,6 +76,9 @@ __all__ = [
     "validate_cuda_device",
     "validate_hpu_device",
 ]
+
+# The type of `map_location`, for annotations.
+MAP_LOCATION = Optional[Union[Callable, _device, str, dict[str, str]]]
 
 DEFAULT_PROTOCOL = 2
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
