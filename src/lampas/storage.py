@@ -282,6 +282,12 @@ def _legacy_from_buffer(cls, buffer, byte_order=None, *, count=-1, offset=0):
     return cls._over(UntypedStorage.from_buffer(buffer, **wanted), dtype)
 
 
+def _legacy_from_file(cls, filename, shared, size=0):
+    """A storage of `size` elements mapped from a file, see `UntypedStorage.from_file`."""
+    mapped = UntypedStorage.from_file(filename, shared, size * cls.dtype.itemsize)
+    return cls._over(mapped, cls.dtype)
+
+
 def _legacy_class(name, dtype_name):
     namespace = {
         "__slots__": (),
@@ -290,6 +296,7 @@ def _legacy_class(name, dtype_name):
         "__new__": _legacy_new,
         "dtype": getattr(lampas, dtype_name),
         "from_buffer": classmethod(_legacy_from_buffer),
+        "from_file": classmethod(_legacy_from_file),
     }
     return _LegacyMeta(name, (TypedStorage,), namespace)
 

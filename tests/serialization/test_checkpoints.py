@@ -3,16 +3,12 @@
 import importlib
 import inspect
 import io
-import sys
-from pathlib import Path
 
 import pytest
-
-import lampas
-
-sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import FULL, SAFE, images, plain, trained, written
 from old_files import tar_archive, with_views
+
+import lampas
 
 
 @pytest.mark.parametrize("name", SAFE)

@@ -7,17 +7,13 @@ import io
 import os
 import pickle
 import random
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
-
-import lampas
-
-sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import SAFE, plain, written
 from hostile_files import archive
+
+import lampas
 
 CLEAR = (pickle.UnpicklingError, RuntimeError, NotImplementedError, EOFError, ValueError)
 WAYS = int(os.environ.get("LAMPAS_DAMAGE", "3"))

@@ -2,15 +2,12 @@
 
 import copy
 import pickle
-import sys
 from pathlib import Path
 
 import pytest
+from checkpoints import FULL, SAFE, plain
 
 import lampas
-
-sys.path.insert(0, str(Path(__file__).parent))
-from checkpoints import FULL, SAFE, plain
 
 EXAMPLES = {**SAFE, **FULL}
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

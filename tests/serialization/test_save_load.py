@@ -4,18 +4,14 @@ import io
 import os
 import pickle
 import struct
-import sys
 import zipfile
 import zlib
-from pathlib import Path
 
 import pytest
-
-import lampas
-
-sys.path.insert(0, str(Path(__file__).parent))
 from checkpoints import written
 from hostile_files import archive
+
+import lampas
 
 
 def test_views_stay_views(torch):

@@ -70,6 +70,8 @@ def test_from_file(torch, tmp_path):
         private = t.UntypedStorage.from_file(path, False, 4)
         private.fill_(1)
         assert Path(path).read_bytes() == b"\7" * 4 and private.tolist() == [1] * 4
+        assert t.UntypedStorage.from_file(path, shared=False, nbytes=2).tolist() == [7, 7]
+        assert t.ShortStorage.from_file(path, False, 2).tolist() == [0x707] * 2
         with pytest.raises(RuntimeError):
             t.UntypedStorage.from_file(path, False, 100)
 
