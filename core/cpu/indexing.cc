@@ -176,6 +176,10 @@ namespace {
 using NonzeroTypes = Types<float, double, Half, BFloat16, uint8_t, int8_t, int16_t, int32_t,
                            int64_t, ComplexFloat, ComplexDouble, bool>;
 
+// What memory of T is read as: a bool from elsewhere may be a byte other than 0 and 1.
+template <class T>
+using Plain = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+
 template <class T>
 bool is_true(T v) {
   return convert<bool>(v);
@@ -201,7 +205,7 @@ int64_t count_nonzero(const Tensor& x) {
   int64_t count = 0;
   if (x.numel() == 0) return 0;
   dispatch<NonzeroTypes>(x.dtype(), "nonzero_count_cpu", [&](auto tag) {
-    each_element<decltype(tag)>(x, [&](int64_t, auto v) { count += is_true(v); });
+    each_element<Plain<decltype(tag)>>(x, [&](int64_t, auto v) { count += is_true(v); });
   });
   return count;
 }
@@ -211,7 +215,7 @@ void nonzero(Tensor& y, const Tensor& x) {
   if (count == 0 || x.dim() == 0) return;
   int64_t* to = y.data<int64_t>();
   dispatch<NonzeroTypes>(x.dtype(), "nonzero", [&](auto tag) {
-    each_element<decltype(tag)>(x, [&](int64_t position, auto v) {
+    each_element<Plain<decltype(tag)>>(x, [&](int64_t position, auto v) {
       if (!is_true(v) || found == count) return;
       for (int64_t d = x.dim(); d-- > 0; position /= x.size(d))
         to[d * count + found] = position % x.size(d);

@@ -61,7 +61,10 @@ void linspace(const Tensor& y, const Scalar& start, const Scalar& end) {
       for (int64_t i = from; i < to; ++i) {
         bool low = i < n / 2;
         C k = convert<C>(low ? i : n - i - 1);
-        data[i] = convert<T>(low ? a + step * k : b - step * k);
+        if constexpr (std::is_floating_point_v<T>)
+          data[i] = low ? std::fma(step, k, a) : std::fma(-step, k, b);
+        else
+          data[i] = convert<T>(low ? a + step * k : b - step * k);
       }
     });
   });

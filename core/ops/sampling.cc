@@ -6,8 +6,8 @@
 
 #include "cpu/sample_gradients.h"
 #include "ops/arithmetic.h"
-#include "ops/primitives.h"
 #include "ops/kernel.h"
+#include "ops/primitives.h"
 #include "ops/random.h"
 #include "ops/views.h"
 #include "tape/tape.h"

@@ -93,7 +93,7 @@ DType type_from(DLDataType t) {
 
 // What an exported tensor keeps alive; consumers may let go on any thread.
 struct Exported {
-  Tensor tensor;
+  Pinned memory;
   Dims shape, strides;
 };
 
@@ -115,7 +115,7 @@ void drop_capsule(PyObject* capsule) {
 
 template <class M>
 PyObject* exported(const Tensor& x, bool copied) {
-  auto* kept = new Exported{x, x.sizes(), x.strides()};
+  auto* kept = new Exported{Pinned(x.storage()), x.sizes(), x.strides()};
   auto* managed = new M{};
   managed->context = kept;
   managed->deleter = let_go<M>;

@@ -2,6 +2,7 @@
 #include "python/exchange.h"
 
 #include <cstring>
+#include <vector>
 
 #include "ops/primitives.h"
 #include "python/autograd.h"
@@ -193,14 +194,22 @@ PyObject* storage_resize(PyObject* self, PyObject* n) {
     return Py_NewRef(self);
   });
 }
+// What a view of a tensor or a storage holds on to.
+struct View {
+  Pinned memory;
+  std::vector<Py_ssize_t> layout;  // sizes, strides
+};
+
 int storage_buffer(PyObject* self, Py_buffer* view, int flags) {
   Storage* s = storage_of(self);
   if (!s->device.is_cpu()) {
     PyErr_SetString(PyExc_BufferError, "only CPU storages have a buffer");
     return -1;
   }
-  return PyBuffer_FillInfo(view, self, s->data ? s->data : nothing,
-                           static_cast<Py_ssize_t>(s->bytes), 0, flags);
+  int failed = PyBuffer_FillInfo(view, self, s->data ? s->data : nothing,
+                                 static_cast<Py_ssize_t>(s->bytes), 0, flags);
+  if (!failed) view->internal = new View{Pinned(Ref<Storage>(s)), {}};
+  return failed;
 }
 PyObject* storage_new(PyTypeObject*, PyObject* args, PyObject*) {
   return guarded([&]() -> PyObject* {
@@ -254,6 +263,7 @@ PyType_Slot storage_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(storage_d
                                {Py_mp_subscript, reinterpret_cast<void*>(storage_get)},
                                {Py_mp_ass_subscript, reinterpret_cast<void*>(storage_set)},
                                {Py_bf_getbuffer, reinterpret_cast<void*>(storage_buffer)},
+                               {Py_bf_releasebuffer, reinterpret_cast<void*>(release_view)},
                                {0, nullptr}};
 PyType_Spec storage_spec = {"torch.UntypedStorage", sizeof(StorageObject), 0, Py_TPFLAGS_DEFAULT,
                             storage_slots};
@@ -387,11 +397,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     return -1;
   }
   auto n = static_cast<size_t>(x.dim());
-  auto* layout = static_cast<Py_ssize_t*>(PyMem_Malloc(sizeof(Py_ssize_t) * 2 * (n + 1)));
-  if (!layout) {
-    PyErr_NoMemory();
-    return -1;
-  }
+  auto* shown = new View{Pinned(x.storage()), std::vector<Py_ssize_t>(2 * n + 1)};
+  Py_ssize_t* layout = shown->layout.data();
   for (size_t i = 0; i < n; ++i) {
     layout[i] = static_cast<Py_ssize_t>(x.size(static_cast<int64_t>(i)));
     layout[n + i] = static_cast<Py_ssize_t>(x.stride(static_cast<int64_t>(i)) * x.item_size());
@@ -406,9 +413,11 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->shape = flags & PyBUF_ND ? layout : nullptr;
   view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? layout + n : nullptr;
   view->suboffsets = nullptr;
-  view->internal = layout;
+  view->internal = shown;
   return 0;
 }
+
+void release_view(PyObject*, Py_buffer* view) { delete static_cast<View*>(view->internal); }
 
 PyObject* wrap_storage(Ref<Storage> storage) {
   auto* o = reinterpret_cast<StorageObject*>(checked(storage_type->tp_alloc(storage_type, 0)));

@@ -10,6 +10,7 @@ Tensor from_data(PyObject* data, Optional<DType> dtype);
 Tensor from_buffer(PyObject* object, bool writable);
 PyObject* to_list(const Tensor& x);
 int get_buffer(PyObject* self, Py_buffer* view, int flags);  // Tensor's bf_getbuffer
+void release_view(PyObject* self, Py_buffer* view);
 PyObject* wrap_storage(Ref<Storage> storage);
 
 }  // namespace lampas::python

@@ -1,4 +1,7 @@
 // tensor(data): nested sequences to memory, and back by tolist().
+#include <algorithm>
+#include <cmath>
+
 #include "ops/primitives.h"
 #include "python/exchange.h"
 #include "tape/history.h"
@@ -70,13 +73,9 @@ void measure(PyObject* o, size_t depth, Dims& sizes, Seen& seen, bool first) {
   if (depth > 128) fail(ErrorKind::Value, "too many dimensions '", short_name(o), "'");
   if (is_tensor(o)) {
     const Tensor& x = unwrap(o);
-    if (first)
-      for (int64_t s : x.sizes()) sizes.push_back(s);
-    CHECK_KIND(sizes.size() == depth + static_cast<size_t>(x.dim()), Value,
+    if (depth == 0) sizes = x.sizes();
+    CHECK_KIND(depth == 0 || x.numel() == 1, Value,  // inside a sequence it counts as a number
                "only one element tensors can be converted to Python scalars");
-    for (int64_t d = 0; d < x.dim(); ++d)
-      CHECK_KIND(sizes[depth + d] == x.size(d), Value, "expected sequence of length ",
-                 sizes[depth + d], " at dim ", depth + d, " (got ", x.size(d), ")");
     seen.type(x.dtype());
     return;
   }
@@ -95,27 +94,86 @@ void measure(PyObject* o, size_t depth, Dims& sizes, Seen& seen, bool first) {
   if (is_sequence(o)) {
     Py_ssize_t n = PySequence_Size(o);
     if (n < 0) throw PythonError();
+    if (n == 0) seen.any = seen.floating = true;  // nothing is of the default type
     if (first) sizes.push_back(n);
-    CHECK_KIND(depth < sizes.size(), Type, "not a sequence");
-    CHECK_KIND(sizes[depth] == n, Value, "expected sequence of length ", sizes[depth], " at dim ",
-               depth, " (got ", n, ")");
+    if (depth >= sizes.size())
+      return;  // deeper than the first: refused when it is read as a number
+    bool empty = std::count(sizes.begin(), sizes.end(), 0);
+    CHECK_KIND(sizes[depth] == n || empty, Value, "expected sequence of length ", sizes[depth],
+               " at dim ", depth, " (got ", n, ")");
     Object fast(checked(PySequence_Fast(o, "not a sequence")));
     for (Py_ssize_t i = 0; i < n; ++i)
       measure(PySequence_Fast_GET_ITEM(fast.get(), i), depth + 1, sizes, seen, first && i == 0);
     return;
   }
   if (!is_number(o)) {
-    if (PyUnicode_Check(o) && depth > 0) fail(ErrorKind::Value, "too many dimensions 'str'");
-    if (PyUnicode_Check(o)) fail(ErrorKind::Type, "new(): invalid data type 'str'");
+    bool text = PyUnicode_Check(o);
+    if (text && depth > 0 && first) fail(ErrorKind::Value, "too many dimensions 'str'");
+    if (text || PyBytes_Check(o))
+      fail(ErrorKind::Type, "new(): invalid data type '", short_name(o), "'");
     fail("Could not infer dtype of ", short_name(o));
   }
-  if (depth != sizes.size()) fail(ErrorKind::Type, "not a sequence");
+  bool empty = std::count(sizes.begin(), sizes.end(), 0);
+  if (depth != sizes.size() && !empty) fail(ErrorKind::Type, "not a sequence");
   seen.number(o);
 }
 
 template <class T>
+[[noreturn]] void fail_overflow() {
+  fail("value cannot be converted to type ", python_name(dtype_of<T>), " without overflow");
+}
+
+// The number as T, or PyTorch's refusal.
+template <class T>
+T number_as(PyObject* o) {
+  constexpr bool whole = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+  bool number = is_number(o) || is_tensor(o);
+  CHECK_KIND(number || !whole, Type, "'", short_name(o),
+             "' object cannot be interpreted as an integer");
+  CHECK_KIND(number, Type, "must be real number, not ", short_name(o));
+  if (PyLong_Check(o) && !PyBool_Check(o) && (is_floating_v<T> || std::is_same_v<T, uint64_t>)) {
+    if constexpr (std::is_same_v<T, uint64_t>) {
+      uint64_t v = PyLong_AsUnsignedLongLong(o);
+      if (v == UINT64_MAX && PyErr_Occurred()) throw PythonError();
+      return v;
+    } else {
+      double v = PyLong_AsDouble(o);
+      if (v == -1 && PyErr_Occurred()) throw PythonError();
+      return Scalar(v).to<T>();
+    }
+  }
+  if (PyLong_Check(o)) {
+    int overflow = 0;
+    PyLong_AsLongLongAndOverflow(o, &overflow);
+    CHECK_KIND(!overflow, Value, "Overflow when unpacking long long");
+  }
+  Scalar s = is_tensor(o) ? element(view_of(unwrap(o), {}, {}, unwrap(o).offset())) : to_scalar(o);
+  CHECK_KIND(!s.is_complex() || is_complex_v<T> || !whole, Type,
+             "'complex' object cannot be interpreted as an integer");
+  CHECK_KIND(!s.is_complex() || !is_floating_v<T>, Type, "must be real number, not complex");
+  if constexpr (whole) {
+    CHECK_KIND(!is_tensor(o) || s.is_integral(), Type,
+               "only integer tensors of a single element can be converted to an index");
+    if (s.is_integral() && !s.is_unsigned()) {
+      int64_t v = s.to<int64_t>();
+      constexpr int64_t most = std::is_same_v<T, uint64_t>
+                                   ? INT64_MAX
+                                   : static_cast<int64_t>(std::numeric_limits<T>::max());
+      // Unsigned types take negative numbers modulo their range.
+      int64_t least =
+          std::is_unsigned_v<T> ? -most : static_cast<int64_t>(std::numeric_limits<T>::min());
+      if (v < least || v > most) fail_overflow<T>();
+    } else if (s.is_floating()) {
+      double v = std::trunc(s.real()), end = std::ldexp(1.0, std::numeric_limits<T>::digits);
+      if (!(v >= static_cast<double>(std::numeric_limits<T>::min()) && v < end)) fail_overflow<T>();
+    }
+  }
+  return s.to<T>();
+}
+
+template <class T>
 void fill(PyObject* o, size_t depth, const Dims& sizes, T*& at) {
-  if (is_tensor(o) || is_array(o)) {
+  if (depth == 0 ? is_tensor(o) || is_array(o) : is_array(o)) {
     Tensor x = is_tensor(o) ? unwrap(o) : from_buffer(o, false);
     Tensor target = empty(x.sizes(), dtype_of<T>);
     tape::NoGrad off;
@@ -126,25 +184,7 @@ void fill(PyObject* o, size_t depth, const Dims& sizes, T*& at) {
     return;
   }
   if (depth == sizes.size()) {
-    Scalar s = to_scalar(o);
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-      if (s.is_integral() && !s.is_unsigned()) {
-        int64_t v = s.to<int64_t>();
-        // Unsigned targets take negative numbers modulo their range, as PyTorch does for uint8.
-        bool fits = std::is_same_v<T, uint64_t> ||
-                    (v >= static_cast<int64_t>(std::numeric_limits<T>::min()) &&
-                     v <= static_cast<int64_t>(std::numeric_limits<T>::max())) ||
-                    (std::is_unsigned_v<T> && v < 0);
-        CHECK(fits, "value cannot be converted to type ",
-              label(dtype_of<T>) == "Byte"    ? "uint8_t"
-              : label(dtype_of<T>) == "Char"  ? "int8_t"
-              : label(dtype_of<T>) == "Short" ? "int16_t"
-              : label(dtype_of<T>) == "Int"   ? "int"
-                                              : "int64_t",
-              " without overflow");
-      }
-    }
-    *at++ = s.to<T>();
+    *at++ = number_as<T>(o);
     return;
   }
   Object fast(checked(PySequence_Fast(o, "not a sequence")));
@@ -175,7 +215,7 @@ Tensor from_data(PyObject* data, Optional<DType> dtype) {
   dispatch<Everything>(x.dtype(), "tensor", [&](auto tag) {
     using T = decltype(tag);
     T* at = x.data<T>();
-    fill<T>(data, 0, sizes, at);
+    if (x.numel()) fill<T>(data, 0, sizes, at);
   });
   return x;
 }

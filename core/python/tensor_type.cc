@@ -100,7 +100,6 @@ PyObject* raw_call(Operator& op, PyObject* a, PyObject* b) {
 BINARY_SLOT(nb_add, "add")
 BINARY_SLOT(nb_sub, "sub")
 BINARY_SLOT(nb_mul, "mul")
-BINARY_SLOT(nb_true_divide, "true_divide")
 BINARY_SLOT(nb_floor_divide, "floor_divide")
 BINARY_SLOT(nb_remainder, "remainder")
 BINARY_SLOT(nb_and, "bitwise_and")
@@ -108,6 +107,18 @@ BINARY_SLOT(nb_or, "bitwise_or")
 BINARY_SLOT(nb_xor, "bitwise_xor")
 BINARY_SLOT(nb_lshift, "bitwise_left_shift")
 BINARY_SLOT(nb_rshift, "bitwise_right_shift")
+
+PyObject* nb_true_divide(PyObject* a, PyObject* b) {
+  static Operator &divide = operator_named("true_divide"), &mul = operator_named("mul"),
+                  &reciprocal = operator_named("reciprocal");
+  if (deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;
+  return guarded([&]() -> PyObject* {
+    if (is_tensor(a)) return raw_call(divide, a, b);
+    Object inverse(
+        raw_call(reciprocal, b, nullptr));  // 2 / x is reciprocal(x) * 2, also in its bits
+    return raw_call(mul, inverse.get(), a);
+  });
+}
 
 PyObject* nb_power(PyObject* a, PyObject* b, PyObject*) {
   static Operator& op = operator_named("pow");
@@ -238,8 +249,6 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
       },
       -1);
 }
-
-void release_buffer(PyObject*, Py_buffer* view) { PyMem_Free(view->internal); }
 
 // ---- attributes ----
 
@@ -565,7 +574,7 @@ PyType_Slot slots[] = {SLOT(Py_tp_dealloc, tensor_dealloc),
                        SLOT(Py_mp_ass_subscript, set_item),
                        SLOT(Py_sq_length, length),
                        SLOT(Py_bf_getbuffer, get_buffer),
-                       SLOT(Py_bf_releasebuffer, release_buffer),
+                       SLOT(Py_bf_releasebuffer, release_view),
                        {0, nullptr}};
 PyType_Spec spec = {"torch.Tensor", sizeof(TensorObject), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};

@@ -38,7 +38,7 @@ Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device, void (*fre
 
 void Storage::resize(size_t wanted) {
   if (wanted == bytes) return;
-  CHECK(resizable, "Trying to resize storage that is not resizable");
+  CHECK(resizable && exports == 0, "Trying to resize storage that is not resizable");
   if (device.is_cpu()) {
     void* fresh = memory::allocate(wanted);
     size_t common = wanted < bytes ? wanted : bytes;

@@ -13,6 +13,7 @@ struct Storage {
   size_t bytes = 0;      // usable length
   Device device;
   bool resizable = true;             // false for memory that belongs to someone else
+  uint32_t exports = 0;              // views of other libraries: while there are any, `data` stays
   void (*free)(Storage*) = nullptr;  // gives `data` back; null: nothing to do
   void* owner = nullptr;             // for `free`: e.g. the foreign object that owns the memory
 
@@ -21,6 +22,17 @@ struct Storage {
                              void* owner);
   void resize(size_t bytes);  // keeps the common prefix
   static void destroy(Storage* storage);
+};
+
+// Keeps a storage alive and its memory in place for as long as another library looks at it.
+class Pinned {
+ public:
+  explicit Pinned(Ref<Storage> storage) : storage_(std::move(storage)) { ++storage_->exports; }
+  ~Pinned() { --storage_->exports; }
+  Pinned(const Pinned&) = delete;
+
+ private:
+  Ref<Storage> storage_;
 };
 
 }  // namespace lampas

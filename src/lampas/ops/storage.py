@@ -49,9 +49,7 @@ def resize_(self, *size, memory_format=None):
             self, lampas.empty_strided(size, strides, dtype=self.dtype, device="meta")
         )
     if needed > storage.nbytes():
-        larger = _core.UntypedStorage(needed)
-        memoryview(larger)[: storage.nbytes()] = memoryview(storage)
-        storage = larger
+        storage.resize_(needed)
     shown = _core._tensor_from_storage(storage, self.dtype, offset, size, strides)
     return _core._set_storage(self, shown)
 
