@@ -1,10 +1,16 @@
 """Writes `docs/compatibility.md`: which public names of PyTorch exist here, by asking both.
 
-Needs PyTorch, as the tests do. Presence only; the tests compare what the names do.
+    python tools/compatibility.py [RESULTS]
+
+Needs PyTorch, as the tests do. RESULTS is a file of JSON lines, each with section, group, passed,
+failed, missing and crashed: cases of PyTorch's own test databases played against Lampas. Without it
+the page keeps the part that was measured last.
 """
 
+import collections
 import importlib
 import inspect
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -34,12 +40,14 @@ SPACES = (
 HEADER = """# What of PyTorch is here
 
 Written by `tools/compatibility.py`, which asks PyTorch {version} for its public names and Lampas
-for the same. A name that is here does what PyTorch's does, as far as the tests compare it; a name
-that is not raises `AttributeError`. Regenerate with `.venv/bin/python tools/compatibility.py`.
+for the same. A name that works does what PyTorch's does, as far as the tests compare it. One that
+refuses can be imported, and raises `NotImplementedError` with its name when it is used. One that is
+absent raises `AttributeError`. Regenerate with `.venv/bin/python tools/compatibility.py`.
 
-| namespace | what | here | of | |
-|---|---|--:|--:|--:|
+| namespace | what | works | refuses | absent | |
+|---|---|--:|--:|--:|--:|
 """
+MEASURED = "\n## Case by case\n"
 
 
 def lookup(library, path):
@@ -76,7 +84,7 @@ _OPERATORS = {"__add__", "__matmul__", "__getitem__", "__setitem__", "__len__", 
 
 
 def measure():
-    """Rows of (path, what, names here, names missing)."""
+    """Rows of (path, what, names that work, names that refuse, names missing)."""
     import torch
 
     sys.path.insert(0, str(ROOT / "src"))
@@ -86,7 +94,46 @@ def measure():
         theirs, ours = lookup(torch, path), lookup(lampas, path)
         names = public_names(theirs, path)
         here = [name for name in names if ours is not None and hasattr(ours, name)]
-        yield path, what, here, sorted(set(names) - set(here))
+        refusing = [name for name in here if refuses(getattr(ours, name))]
+        works = sorted(set(here) - set(refusing))
+        yield path, what, works, refusing, sorted(set(names) - set(here))
+
+
+def refuses(value):
+    """Made by lampas.unavailable: there to be imported, not to be used."""
+    return (getattr(value, "__doc__", None) or "").startswith("Not available in Lampas.")
+
+
+def case_by_case(path):
+    """The measured part of the page: totals by section, and the groups that do not pass wholly."""
+    sections, groups = collections.defaultdict(collections.Counter), {}
+    for line in Path(path).read_text().splitlines():
+        entry = json.loads(line)
+        if entry["section"].startswith("surface."):
+            continue
+        counts = {key: entry[key] for key in ("passed", "failed", "missing", "crashed")}
+        sections[entry["section"]].update(counts)
+        groups.setdefault(entry["group"], collections.Counter()).update(counts)
+    text = (
+        MEASURED
+        + """
+PyTorch's test databases (operators, modules, optimizers) and tables beside them, each case run with
+both libraries and compared: float32, float64, int64 and bool.
+
+| section | agrees | of | |
+|---|--:|--:|--:|
+"""
+    )
+    for name, counts in sections.items():
+        total = sum(counts.values())
+        text += f"| {name} | {counts['passed']} | {total} | {counts['passed'] / total:.2%} |\n"
+    text += "\nNot wholly, with the number of cases that agree:\n\n"
+    partly = [
+        f"`{name}` {counts['passed']} of {sum(counts.values())}"
+        for name, counts in sorted(groups.items())
+        if counts["passed"] != sum(counts.values())
+    ]
+    return text + ", ".join(partly) + "\n"
 
 
 def main():
@@ -94,20 +141,30 @@ def main():
 
     rows = list(measure())
     text = HEADER.format(version=torch.__version__.partition("+")[0])
-    for path, what, here, missing in rows:
-        total = len(here) + len(missing)
-        text += f"| `{path}` | {what} | {len(here)} | {total} | {len(here) / total:.0%} |\n"
-    text += "\n## Not here\n"
-    for path, _, _, missing in rows:
-        if missing:
-            names = ", ".join(f"`{name}`" for name in missing)
-            text += (
-                f"\n<details><summary>{path}: {len(missing)}</summary>\n\n{names}\n\n</details>\n"
-            )
+    for path, what, works, refusing, missing in rows:
+        counts = [len(works), len(refusing), len(missing)]
+        cells = " | ".join(map(str, counts))
+        text += f"| `{path}` | {what} | {cells} | {len(works) / sum(counts):.0%} |\n"
+    for title, column in (("Refuses", 3), ("Absent", 4)):
+        text += f"\n## {title}\n"
+        for row in rows:
+            text += folded(row[0], row[column])
+    before = PAGE.read_text() if PAGE.exists() else ""
+    if len(sys.argv) > 1:
+        text += case_by_case(sys.argv[1])
+    elif MEASURED in before:
+        text += MEASURED + before.partition(MEASURED)[2]
     PAGE.write_text(text)
     print(f"wrote {PAGE.relative_to(ROOT)}")
-    for path, _, here, missing in rows:
-        print(f"  {path:28} {len(here):4} of {len(here) + len(missing)}")
+    for path, _, works, refusing, missing in rows:
+        print(f"  {path:28} {len(works):4} work, {len(refusing)} refuse, {len(missing)} absent")
+
+
+def folded(path, names):
+    if not names:
+        return ""
+    listed = ", ".join(f"`{name}`" for name in names)
+    return f"\n<details><summary>{path}: {len(names)}</summary>\n\n{listed}\n\n</details>\n"
 
 
 if __name__ == "__main__":

@@ -88,7 +88,20 @@ def integers(r):
 
 def anything(r):
     return r.choice(
-        (tensor, tensor, tensor, integer, integers, number, text, tensors, nothing, flag, dtype, odd)
+        (
+            tensor,
+            tensor,
+            tensor,
+            integer,
+            integers,
+            number,
+            text,
+            tensors,
+            nothing,
+            flag,
+            dtype,
+            odd,
+        )
     )(r)
 
 
