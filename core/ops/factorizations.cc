@@ -68,6 +68,7 @@ struct LuParts {
 }  // namespace
 
 Pair _linalg_cholesky_ex(const Tensor& a, bool upper, const std::string& node) {
+  check_square(a, "linalg.cholesky");
   Tensor stack = stack_of(a), info = new_info(batch_of(a), a.device());
   KERNEL(cholesky, stack, info, upper);
   Tensor y = matrices(stack);
@@ -83,6 +84,7 @@ Pair _linalg_cholesky_ex(const Tensor& a, bool upper, const std::string& node) {
 }
 
 Tensor _linalg_cholesky_inverse(const Tensor& l, bool upper) {
+  check_square(l, "cholesky_inverse");
   if (needs_grad(l)) {
     Tensor unit = expand(identity_like(l, rows_of(l)), l.sizes());
     Tensor f = upper ? mh(l) : l;
@@ -96,10 +98,13 @@ Tensor _linalg_cholesky_inverse(const Tensor& l, bool upper) {
 // --- LU ---
 
 Tensor _linalg_permutation(const Tensor& pivots, int64_t rows) {
+  CHECK(pivots.dtype() == DType::Int32 && pivots.dim() > 0 && rows >= 0,
+        "pivots must be a tensor of int32 with at least one dimension");
   Dims batch(pivots.sizes().begin(), pivots.sizes().end() - 1);
   Tensor order = empty(with(batch, {rows}), DType::Int64, pivots.device());
   if (order.is_meta()) return order;
   int64_t k = pivots.size(pivots.dim() - 1), count = checked_numel(batch);
+  CHECK(k <= rows, "lu_unpack: ", k, " pivots for ", rows, " rows");
   Tensor flat = contiguous(pivots);
   for (int64_t i = 0; i < count; ++i) {
     int64_t* to = order.data<int64_t>() + i * rows;
@@ -306,6 +311,7 @@ Tensor _linalg_ormqr(const Tensor& a, const Tensor& tau, const Tensor& b, bool l
 
 Triple _linalg_ldl_factor_ex(const Tensor& a, bool hermitian) {
   CHECK(!needs_grad(a), "the derivative for 'linalg_ldl_factor_ex' is not implemented.");
+  check_square(a, "linalg.ldl_factor_ex");
   Tensor stack = stack_of(a), info = new_info(batch_of(a), a.device());
   Tensor pivots = empty(with(batch_of(a), {rows_of(a)}), DType::Int32, a.device());
   KERNEL(ldl_factor, stack, pivots, info, hermitian);

@@ -96,6 +96,17 @@ Tensor combined(const Tensor& x, const Tensor& product, Scalar beta, Scalar alph
   return add(scaled(expand(x, product.sizes()), beta), part);
 }
 
+// beta * x + alpha * product(a, b) of 16-bit floats is rounded once, at its end.
+template <class Product>
+Tensor combined_product(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
+                        const Scalar& alpha, Product product) {
+  bool same = x.dtype() == a.dtype() && a.dtype() == b.dtype();
+  if (!same || !is_reduced(a.dtype()) || needs_grad(x, a, b))
+    return combined(x, product(a, b), beta, alpha);
+  auto wide = [](const Tensor& t) { return to(t, DType::Float); };
+  return to(combined(wide(x), product(wide(a), wide(b)), beta, alpha), a.dtype());
+}
+
 void check_matrices(const Tensor& a, const Tensor& b) {
   CHECK(a.dim() == 2, "self must be a matrix");
   CHECK(b.dim() == 2, "mat2 must be a matrix");
@@ -199,12 +210,12 @@ Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& be
   CHECK(a.dim() == 2, "mat1 must be a matrix, got ", a.dim(), "-D tensor");
   CHECK(b.dim() == 2, "mat2 must be a matrix, got ", b.dim(), "-D tensor");
   check_matrices(a, b);
-  return combined(x, mm(a, b), beta, alpha);
+  return combined_product(x, a, b, beta, alpha, mm);
 }
 
 Tensor baddbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
                const Scalar& alpha) {
-  return combined(x, bmm(a, b), beta, alpha);
+  return combined_product(x, a, b, beta, alpha, bmm);
 }
 
 Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
@@ -217,7 +228,7 @@ Tensor addbmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& b
         " and ", b.size(1), "x", b.size(2), ")");
   Tensor wide = reshape(permute(a, Dims{1, 0, 2}), Dims{a.size(1), a.size(0) * a.size(2)});
   Tensor tall = reshape(b, Dims{b.size(0) * b.size(1), b.size(2)});
-  return combined(x, mm(wide, tall), beta, alpha);
+  return combined_product(x, wide, tall, beta, alpha, mm);
 }
 
 Tensor addmv(const Tensor& x, const Tensor& a, const Tensor& v, const Scalar& beta,

@@ -191,6 +191,10 @@ Pair _linalg_slogdet(const Tensor& a) {
 // Solution, rank and singular values; those that the driver does not know are empty.
 Tensors _linalg_least_squares(const Tensor& a, const Tensor& b, double rcond,
                               const std::string& driver) {
+  check_matrix(a, "linalg.lstsq");
+  check_matrix(b, "linalg.lstsq", "B");
+  CHECK(a.dtype() == b.dtype() && rows_of(a) == rows_of(b),
+        "linalg.lstsq: input and other must have equal types and rows");
   CHECK(driver == "gels" || driver == "gelsy" || driver == "gelsd" || driver == "gelss",
         "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)");
   Dims batch = shared_batch(a, b);

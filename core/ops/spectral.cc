@@ -46,6 +46,7 @@ Tensor narrowed(const Tensor& x, DType dtype) {
 }  // namespace
 
 Triple _linalg_eigh(const Tensor& a, bool upper, bool vectors) {
+  check_square(a, "linalg.eigh");
   Tensor stack = stack_of(a), info = new_info(batch_of(a), a.device());
   Tensor values = empty(with(batch_of(a), {rows_of(a)}), real_of(a.dtype()), a.device());
   bool both = vectors || needs_grad(a);
@@ -74,6 +75,7 @@ Triple _linalg_eigh(const Tensor& a, bool upper, bool vectors) {
 }
 
 Triple _linalg_eig(const Tensor& a, bool vectors) {
+  check_square(a, "linalg.eig");
   Tensor stack = stack_of(a), info = new_info(batch_of(a), a.device());
   DType type = complex_of(a.dtype());
   Tensor values = empty(with(batch_of(a), {rows_of(a)}), type, a.device());
