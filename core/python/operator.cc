@@ -249,6 +249,9 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
       Py_INCREF(slots[0]);
       return slots[0];
     }
+    std::vector<Object> converted;
+    if (autocast.enabled && !out && op.precision != Precision::AsGiven)
+      cast_arguments(op.precision, overload.signature.params.size(), slots, converted);
     if (out && overload.invoke_out) return overload.invoke_out(slots, out, overload.context);
     if (out) check_overlaps(overload.signature, slots, out);
     PyObject* made = overload.invoke(slots, overload.context);
@@ -328,6 +331,11 @@ Operator& operator_named(const char* name) {
   Operator& op = operators()[name];
   op.name = name;
   return op;
+}
+
+Operator* find_operator(const char* name) {
+  auto found = operators().find(name);
+  return found == operators().end() ? nullptr : &found->second;
 }
 
 void add_operator_type(PyObject* module) {

@@ -33,9 +33,13 @@ struct Overload {
 // How a callable is used: texts differ.
 enum class Use : uint8_t { Function, Method, Inplace };
 
+// What an operator does with floating arguments under autocast.
+enum class Precision : uint8_t { AsGiven, Lower, Float32, Widest };
+
 struct Operator {
   const char* name;
   unsigned forms = 0;
+  Precision precision = Precision::AsGiven;
   std::vector<Overload> overloads;
 };
 
@@ -43,8 +47,18 @@ struct Operator {
 PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names, Use use);
 
 Operator& operator_named(const char* name);  // made on first use
+Operator* find_operator(const char* name);   // null when there is none
 void add_operator_type(PyObject* module);
+void add_autocast(PyObject* module);
 void publish(PyObject* module);  // makes functions and methods of all operators
+
+// Arguments in the precision that autocast wants, in place of those given; see autocast.cc.
+struct Autocast {
+  bool enabled = false;
+  DType lower = DType::BFloat16;
+};
+extern thread_local Autocast autocast;
+void cast_arguments(Precision precision, size_t count, PyObject** slots, std::vector<Object>& keep);
 
 // `result` (a tensor or tuple) written into `out`, resized as PyTorch does.
 PyObject* write_out(const char* op, PyObject* out, PyObject* result);

@@ -128,6 +128,7 @@ void define_alias(const char* alias, const char* name) {
 
 void add_operators(PyObject* module) {
   add_operator_type(module);
+  add_autocast(module);
   if (PyModule_AddFunctions(module, table_functions) < 0) throw PythonError();
   for (int i = 0; i < rows::count(); ++i) define_row(static_cast<Row>(i));
 #define PRIMITIVE(result, name, params, python, forms) define<&ops::name>(#name, python, forms);

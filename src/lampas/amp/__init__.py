@@ -1,10 +1,12 @@
-"""Mixed precision. Only disabled contexts and a disabled GradScaler are offered; see `autocast`."""
+"""Mixed precision: `autocast` on the CPU, and the gradient scaler. The switches are in `state`, the operators' policies in `policies`."""
 
 import functools
 
+from lampas import _core
 from lampas.amp.grad_scaler import GradScaler
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
+_CPU_DTYPES = (_core.bfloat16, _core.float16)
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "maia", "xla", "ipu")
 
 
@@ -14,9 +16,10 @@ def is_autocast_available(device_type):
 
 
 class autocast:
-    """Context or decorator: operators choose their precision. `enabled=False` (or no such device) does nothing.
+    """Context or decorator: operators choose their precision.
 
-    Raises NotImplementedError when it is entered enabled for a device that is there.
+    On the CPU, matrix products, convolutions and recurrent layers take float32 arguments as `dtype` (bfloat16
+    or float16), losses take 16-bit ones as float32. Other devices are not there, so nothing changes for them.
     """
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
@@ -26,23 +29,36 @@ class autocast:
             raise RuntimeError(
                 f"User specified an unsupported autocast device_type '{device_type}'"
             )
-        self.device, self.fast_dtype, self._cache_enabled = device_type, dtype, cache_enabled
-        if enabled and device_type == "cuda":
-            import warnings
+        from lampas.amp import state
 
-            warnings.warn(
+        if enabled and device_type == "cuda":
+            _warn(
                 "User provided device_type of 'cuda', but CUDA is not available. Disabling",
-                stacklevel=2,
+            )
+            enabled = False
+        self.device, self._cache_enabled, self._before = device_type, cache_enabled, []
+        self.fast_dtype = state.get_autocast_dtype(device_type) if dtype is None else dtype
+        if enabled and device_type == "cpu" and self.fast_dtype not in _CPU_DTYPES:
+            _warn(
+                "In CPU autocast, but the target dtype is not supported. Disabling autocast.\n"
+                "CPU Autocast only supports dtypes of torch.bfloat16, torch.float16 currently.",
             )
             enabled = False
         self._enabled = bool(enabled)
 
     def __enter__(self):
-        if self._enabled:
-            raise NotImplementedError(f"autocast(device_type={self.device!r}, enabled=True)")
+        if self.device != "cpu":
+            if self._enabled:
+                raise NotImplementedError(f"autocast(device_type={self.device!r}, enabled=True)")
+            return self
+        from lampas.amp import state
+
+        self._before.append(state.switch(self._enabled, self.fast_dtype))
         return self
 
     def __exit__(self, *_):
+        if self._before:
+            _core._set_autocast(*self._before.pop())
         return False
 
     def __call__(self, function):
@@ -54,11 +70,54 @@ class autocast:
         return within
 
 
-def custom_fwd(fwd=None, *, device_type="cuda", cast_inputs=None):
-    """Decorator for the forward of an autograd.Function; without mixed precision it changes nothing."""
-    return functools.partial(custom_fwd, device_type=device_type) if fwd is None else fwd
+def _warn(text):
+    import warnings
+
+    warnings.warn(text, stacklevel=3)
 
 
-def custom_bwd(bwd=None, *, device_type="cuda"):
-    """Decorator for the backward of an autograd.Function; without mixed precision it changes nothing."""
-    return functools.partial(custom_bwd, device_type=device_type) if bwd is None else bwd
+def custom_fwd(fwd=None, *, device_type, cast_inputs=None):
+    """Decorator for the forward of an autograd.Function: its backward will run as the forward did.
+
+    cast_inputs: under autocast, floating inputs are cast to this dtype and autocast is off inside.
+    """
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+    from lampas.amp import state
+
+    @functools.wraps(fwd)
+    def forward(ctx, *args, **kwargs):
+        ctx._dtype = state.get_autocast_dtype(device_type)
+        ctx._fwd_used_autocast = state.is_autocast_enabled(device_type)
+        if cast_inputs is None or not ctx._fwd_used_autocast:
+            return fwd(ctx, *args, **kwargs)
+        ctx._fwd_used_autocast = False
+        with autocast(device_type, enabled=False):
+            return fwd(ctx, *_cast(args, cast_inputs), **_cast(kwargs, cast_inputs))
+
+    return forward
+
+
+def custom_bwd(bwd=None, *, device_type):
+    """Decorator for the backward of an autograd.Function whose forward has `custom_fwd`."""
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
+
+    @functools.wraps(bwd)
+    def backward(ctx, *args, **kwargs):
+        with autocast(device_type, enabled=ctx._fwd_used_autocast, dtype=ctx._dtype):
+            return bwd(ctx, *args, **kwargs)
+
+    return backward
+
+
+def _cast(value, dtype):
+    """Floating tensors inside containers as `dtype`; float64 stays."""
+    if isinstance(value, _core.Tensor):
+        lowered = value.is_floating_point() and value.dtype is not _core.float64
+        return value.to(dtype) if lowered else value
+    if isinstance(value, dict):
+        return {key: _cast(entry, dtype) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_cast(entry, dtype) for entry in value)
+    return value

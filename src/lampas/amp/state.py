@@ -1,11 +1,21 @@
-"""The switches of mixed precision under the names of the top namespace. It cannot be switched on: see `autocast`."""
+"""The switches of mixed precision under the names of the top namespace; only the CPU's can be switched on."""
 
 from lampas import _core
 from lampas.amp import _DEVICES
 from lampas.ops.register import composite
 
 _dtypes = {"cpu": _core.bfloat16, "xla": _core.bfloat16}  # float16 elsewhere
-_state = {"nesting": 0, "cache": True}
+_state = {"nesting": 0, "cache": True, "policies": False}
+
+
+def switch(enabled, dtype):
+    """Turns the CPU's autocast on or off; gives (enabled, dtype) before."""
+    if enabled and not _state["policies"]:
+        from lampas.amp import policies
+
+        policies.install()
+        _state["policies"] = True
+    return _core._set_autocast(bool(enabled), dtype)
 
 
 def _kind(device_type):
@@ -16,17 +26,18 @@ def _kind(device_type):
 
 @composite
 def is_autocast_enabled(device_type="cuda"):
-    """False."""
-    _kind(device_type)
-    return False
+    """Whether autocast is on for a kind of device."""
+    return _kind(device_type) == "cpu" and _core._autocast_enabled()
 
 
 @composite
 def set_autocast_enabled(device_type, enabled=None):
-    """set_autocast_enabled(False), or for one kind of device. NotImplementedError for True."""
+    """set_autocast_enabled(False), or for one kind of device. NotImplementedError for True but on the CPU."""
     if enabled is None:
         device_type, enabled = "cuda", device_type
-    if enabled:
+    if _kind(device_type) == "cpu":
+        switch(enabled, _dtypes["cpu"])
+    elif enabled:
         raise NotImplementedError(f"set_autocast_enabled({_kind(device_type)!r}, True)")
 
 
@@ -45,6 +56,8 @@ def set_autocast_dtype(device_type, dtype):
             f"{type(dtype).__name__}"
         )
     _dtypes[_kind(device_type)] = dtype
+    if _kind(device_type) == "cpu" and _core._autocast_enabled():
+        switch(True, dtype)
 
 
 @composite
@@ -82,6 +95,15 @@ def _for_kind(kind, short):
     """The older functions for one kind of device."""
 
     def enabled():
+        if kind == "cpu":
+            import warnings
+
+            warnings.warn(
+                "torch.is_autocast_cpu_enabled() is deprecated. Please use "
+                "torch.is_autocast_enabled('cpu') instead.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         return is_autocast_enabled(kind)
 
     def set_enabled(enabled):

@@ -1,6 +1,7 @@
 """`torch.cpu`: the CPU seen as a device among others. It has no streams; everything is in order."""
 
 import contextlib
+import importlib
 
 
 def is_available():
@@ -99,3 +100,9 @@ def _is_avx2_supported():
 def _is_avx512_supported():
     """Whether the processor has AVX-512."""
     return "avx512f" in _features()
+
+
+def __getattr__(name):
+    if name == "amp":
+        return importlib.import_module("lampas.cpu.amp")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
