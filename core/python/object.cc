@@ -103,22 +103,29 @@ PyObject* wrap(const Scalar& s) {
   }
 }
 
+namespace {
+template <class T>
+Scalar number(T v) {
+  if constexpr (std::is_same_v<T, uint64_t>)
+    return Scalar::unsigned_int(v);
+  else if constexpr (std::is_integral_v<T>)
+    return static_cast<int64_t>(v);
+  else if constexpr (is_complex_v<T>)
+    return convert<ComplexDouble>(v);
+  else
+    return convert<double>(v);
+}
+}  // namespace
+
 Scalar element(const Tensor& x) {
   CHECK(x.numel() == 1, "a Tensor with ", x.numel(), " elements cannot be converted to Scalar");
   CHECK(!x.is_meta(), "Tensor.item() cannot be called on meta tensors");
   return dispatch<Everything>(x.dtype(), "_local_scalar_dense_cpu", [&](auto tag) -> Scalar {
     using T = decltype(tag);
-    T v = *x.data<T>();
     if constexpr (std::is_same_v<T, bool>)
-      return v;
-    else if constexpr (std::is_same_v<T, uint64_t>)
-      return Scalar::unsigned_int(v);
-    else if constexpr (std::is_integral_v<T>)
-      return static_cast<int64_t>(v);
-    else if constexpr (is_complex_v<T>)
-      return convert<ComplexDouble>(v);
+      return *x.data<uint8_t>() != 0;  // memory that nobody has written may hold any byte
     else
-      return convert<double>(v);
+      return number(*x.data<T>());
   });
 }
 
