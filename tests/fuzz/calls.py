@@ -212,8 +212,6 @@ def public_functions():
         for name in sorted(dir(space)):
             if name in LEFT_OUT or (name.startswith("_") and prefix != "_core."):
                 continue
-            if prefix == "_core." and not name.startswith(("_linalg", "_nn", "fused", "_")):
-                pass
             try:
                 function = getattr(space, name)
             except Exception:
