@@ -185,7 +185,7 @@ def test_a_larger_world_is_refused(monkeypatch):
         ("jit.ScriptModule", ()), ("nested.nested_tensor", ([],)),
         ("ao.quantization.prepare", ()), ("utils.cpp_extension.load", ()),
         ("nn.attention.flex_attention.flex_attention", ()), ("_dynamo.explain", ()),
-        ("overrides.TorchFunctionMode", ()), ("quantize_per_tensor", ()),
+        ("quantize_per_tensor", ()),
     ],
 )  # fmt: skip
 def test_what_is_not_done_says_so_by_name(path, arguments):

@@ -28,6 +28,8 @@ PyMODINIT_FUNC PyInit__core() {
     lampas::ops::set_up_tape();
     add_runtime(module.get());
     add_small_types(module.get());
+    add_override(module.get());
+    add_python_operator(module.get());
     add_tensor_type(module.get());
     add_generator(module.get());
     add_exchange(module.get());

@@ -7,6 +7,7 @@
 
 #include "ops/assign.h"
 #include "ops/iterator.h"
+#include "python/override.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -79,14 +80,24 @@ PyTypeObject *function_type, *method_type;
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   auto* callable = reinterpret_cast<Callable*>(self);
-  return guarded(
-      [&] { return call(*callable->op, args, PyVectorcall_NARGS(flags), names, callable->use); });
+  Py_ssize_t n = PyVectorcall_NARGS(flags);
+  return guarded([&]() -> PyObject* {
+    if (overriding.active) [[unlikely]]
+      if (PyObject* taken = taken_over(self, args, n, names)) return taken;
+    try {
+      return call(*callable->op, args, n, names, callable->use);
+    } catch (const Error& e) {  // an argument may be no tensor and yet take the call over
+      if (e.kind != ErrorKind::Type || overriding.active) throw;
+      if (PyObject* taken = taken_over(self, args, n, names)) return taken;
+      throw;
+    }
+  });
 }
 
 PyObject* callable_repr(PyObject* self) {
   auto* c = reinterpret_cast<Callable*>(self);
   return PyUnicode_FromFormat(Py_TYPE(self) == method_type
-                                  ? "<method '%U' of 'torch.Tensor' objects>"
+                                  ? "<method '%U' of 'torch._C.TensorBase' objects>"
                                   : "<built-in function %U>",
                               c->name);
 }

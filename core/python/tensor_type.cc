@@ -4,10 +4,12 @@
 
 #include "ops/copy.h"
 #include "ops/primitives.h"
+#include "ops/views.h"
 #include "python/autograd.h"
 #include "python/exchange.h"
 #include "python/indexing.h"
 #include "python/operator.h"
+#include "python/override.h"
 #include "python/types.h"
 #include "tape/history.h"
 
@@ -32,6 +34,7 @@ PyObject* fresh(PyTypeObject* type, TensorImpl* impl) {
     o->dict = nullptr;
     o->weakrefs = nullptr;
   } else {
+    note_type(type);
     o = reinterpret_cast<TensorObject*>(checked(type->tp_alloc(type, 0)));
   }
   o->impl = impl;
@@ -91,28 +94,46 @@ PyObject* raw_call(Operator& op, PyObject* a, PyObject* b) {
   return o.invoke(slots, o.context);
 }
 
-#define BINARY_SLOT(slot, name)                         \
-  PyObject* slot(PyObject* a, PyObject* b) {            \
-    static Operator& op = operator_named(name);         \
-    if (deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;       \
-    return guarded([&] { return raw_call(op, a, b); }); \
+// Of one that takes over what it takes part in, `1 - x` is x.__rsub__(1), as PyTorch sees it.
+PyObject* binary_taken_over(const char* name, const char* reflected, PyObject* a, PyObject* b) {
+  if (is_tensor(a)) return method_taken_over(name, {a, b});
+  return method_taken_over(reflected, {b, a});
+}
+
+// `a op b` by `run`, unless an operand takes it over or is none of ours.
+template <class F>
+PyObject* binary(const char* name, const char* reflected, PyObject* a, PyObject* b, F&& run) {
+  return guarded([&]() -> PyObject* {
+    bool foreign = deferred(a, b);
+    if (overriding.active || (foreign && (takes_over(Py_TYPE(a)) || takes_over(Py_TYPE(b)))))
+        [[unlikely]] {
+      if (PyObject* taken = binary_taken_over(name, reflected, a, b)) return taken;
+    }
+    if (foreign) Py_RETURN_NOTIMPLEMENTED;
+    return run();
+  });
+}
+
+#define BINARY_SLOT(slot, name, reflected)                                    \
+  PyObject* slot(PyObject* a, PyObject* b) {                                  \
+    static Operator& op = operator_named(name);                               \
+    return binary(name, reflected, a, b, [&] { return raw_call(op, a, b); }); \
   }
-BINARY_SLOT(nb_add, "add")
-BINARY_SLOT(nb_sub, "sub")
-BINARY_SLOT(nb_mul, "mul")
-BINARY_SLOT(nb_floor_divide, "floor_divide")
-BINARY_SLOT(nb_remainder, "remainder")
-BINARY_SLOT(nb_and, "bitwise_and")
-BINARY_SLOT(nb_or, "bitwise_or")
-BINARY_SLOT(nb_xor, "bitwise_xor")
-BINARY_SLOT(nb_lshift, "bitwise_left_shift")
-BINARY_SLOT(nb_rshift, "bitwise_right_shift")
+BINARY_SLOT(nb_add, "add", "add")
+BINARY_SLOT(nb_sub, "sub", "__rsub__")
+BINARY_SLOT(nb_mul, "mul", "mul")
+BINARY_SLOT(nb_floor_divide, "floor_divide", "__rfloordiv__")
+BINARY_SLOT(nb_remainder, "remainder", "__rmod__")
+BINARY_SLOT(nb_and, "bitwise_and", "__rand__")
+BINARY_SLOT(nb_or, "bitwise_or", "__ror__")
+BINARY_SLOT(nb_xor, "bitwise_xor", "__rxor__")
+BINARY_SLOT(nb_lshift, "bitwise_left_shift", "__rlshift__")
+BINARY_SLOT(nb_rshift, "bitwise_right_shift", "__rrshift__")
 
 PyObject* nb_true_divide(PyObject* a, PyObject* b) {
   static Operator &divide = operator_named("true_divide"), &mul = operator_named("mul"),
                   &reciprocal = operator_named("reciprocal");
-  if (deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;
-  return guarded([&]() -> PyObject* {
+  return binary("div", "__rtruediv__", a, b, [&]() -> PyObject* {
     if (is_tensor(a)) return raw_call(divide, a, b);
     Object inverse(
         raw_call(reciprocal, b, nullptr));  // 2 / x is reciprocal(x) * 2, also in its bits
@@ -122,22 +143,25 @@ PyObject* nb_true_divide(PyObject* a, PyObject* b) {
 
 PyObject* nb_power(PyObject* a, PyObject* b, PyObject*) {
   static Operator& op = operator_named("pow");
-  if (deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;
-  return guarded([&] { return raw_call(op, a, b); });
+  return binary("pow", "__rpow__", a, b, [&] { return raw_call(op, a, b); });
 }
 PyObject* nb_matmul(PyObject* a, PyObject* b) {
   static Operator& op = operator_named("matmul");
-  if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
-  PyObject* args[] = {a, b};
-  return guarded([&] { return call(op, args, 2, nullptr, Use::Method); });
+  return binary("matmul", "__rmatmul__", a, b, [&]() -> PyObject* {
+    if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
+    PyObject* args[] = {a, b};
+    return call(op, args, 2, nullptr, Use::Method);
+  });
 }
 
-#define INPLACE_SLOT(slot, name)                                              \
-  PyObject* slot(PyObject* a, PyObject* b) {                                  \
-    static Operator& op = operator_named(name);                               \
-    if (!is_tensor(a) || deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;            \
-    PyObject* args[] = {a, b};                                                \
-    return guarded([&] { return call(op, args, 2, nullptr, Use::Inplace); }); \
+#define INPLACE_SLOT(slot, name)                                 \
+  PyObject* slot(PyObject* a, PyObject* b) {                     \
+    static Operator& op = operator_named(name);                  \
+    return binary(name "_", name "_", a, b, [&]() -> PyObject* { \
+      if (!is_tensor(a)) Py_RETURN_NOTIMPLEMENTED;               \
+      PyObject* args[] = {a, b};                                 \
+      return call(op, args, 2, nullptr, Use::Inplace);           \
+    });                                                          \
   }
 INPLACE_SLOT(nb_inplace_add, "add")
 INPLACE_SLOT(nb_inplace_sub, "sub")
@@ -152,17 +176,28 @@ INPLACE_SLOT(nb_inplace_lshift, "bitwise_left_shift")
 INPLACE_SLOT(nb_inplace_rshift, "bitwise_right_shift")
 PyObject* nb_inplace_power(PyObject* a, PyObject* b, PyObject*) {
   static Operator& op = operator_named("pow");
-  if (!is_tensor(a) || deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;
-  PyObject* args[] = {a, b};
-  return guarded([&] { return call(op, args, 2, nullptr, Use::Inplace); });
+  return binary("pow_", "pow_", a, b, [&]() -> PyObject* {
+    if (!is_tensor(a)) Py_RETURN_NOTIMPLEMENTED;
+    PyObject* args[] = {a, b};
+    return call(op, args, 2, nullptr, Use::Inplace);
+  });
 }
 
-PyObject* unary(Operator& op, PyObject* a) {
-  return guarded([&] { return call(op, &a, 1, nullptr, Use::Method); });
+// What a type or mode makes of a slot or method of Tensor; null: nothing.
+template <class... Args>
+PyObject* slot_taken_over(const char* name, Args... args) {
+  return overriding.active ? method_taken_over(name, {args...}) : nullptr;
+}
+
+PyObject* unary(const char* name, Operator& op, PyObject* a) {
+  return guarded([&]() -> PyObject* {
+    if (PyObject* taken = slot_taken_over(name, a)) return taken;
+    return call(op, &a, 1, nullptr, Use::Method);
+  });
 }
 PyObject* nb_negative(PyObject* a) {
   static Operator& op = operator_named("neg");
-  return unary(op, a);
+  return unary("neg", op, a);
 }
 PyObject* nb_positive(PyObject* a) {
   Py_INCREF(a);
@@ -170,16 +205,21 @@ PyObject* nb_positive(PyObject* a) {
 }
 PyObject* nb_absolute(PyObject* a) {
   static Operator& op = operator_named("abs");
-  return unary(op, a);
+  return unary("abs", op, a);
 }
 PyObject* nb_invert(PyObject* a) {
   static Operator& op = operator_named("bitwise_not");
-  return unary(op, a);
+  return unary("__invert__", op, a);
 }
 
 int nb_bool(PyObject* self) {
   return guarded(
       [&]() -> int {
+        if (Object taken(slot_taken_over("__bool__", self)); taken) {
+          int truth = PyObject_IsTrue(taken.get());
+          if (truth < 0) throw PythonError();
+          return truth;
+        }
         const Tensor& x = unwrap(self);
         CHECK(x.numel() != 0, "Boolean value of Tensor with no values is ambiguous");
         CHECK(x.numel() == 1, "Boolean value of Tensor with more than one value is ambiguous");
@@ -195,6 +235,7 @@ Scalar only_element(PyObject* self) {
 }
 PyObject* nb_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* taken = slot_taken_over("__int__", self)) return taken;
     Scalar s = only_element(self);
     if (s.is_integral()) return s.is_bool() ? PyLong_FromLong(s.to<bool>()) : wrap(s);
     if (s.is_complex())
@@ -204,7 +245,8 @@ PyObject* nb_int(PyObject* self) {
   });
 }
 PyObject* nb_float(PyObject* self) {
-  return guarded([&] {
+  return guarded([&]() -> PyObject* {
+    if (PyObject* taken = slot_taken_over("__float__", self)) return taken;
     Scalar s = only_element(self);
     if (s.is_complex())
       CHECK(s.to<ComplexDouble>().imag() == 0,
@@ -214,6 +256,7 @@ PyObject* nb_float(PyObject* self) {
 }
 PyObject* nb_index(PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* taken = slot_taken_over("__index__", self)) return taken;
     const Tensor& x = unwrap(self);
     CHECK_KIND(x.numel() == 1 && is_integral(x.dtype(), true), Type,
                "only integer tensors of a single element can be converted to an index");
@@ -226,25 +269,35 @@ PyObject* richcompare(PyObject* a, PyObject* b, int kind) {
   static Operator* const ops[] = {&operator_named("lt"), &operator_named("le"),
                                   &operator_named("eq"), &operator_named("ne"),
                                   &operator_named("gt"), &operator_named("ge")};
-  if (deferred(a, b)) Py_RETURN_NOTIMPLEMENTED;
-  return guarded([&] { return raw_call(*ops[kind], a, b); });
+  // Python has swapped the operands where only the second is a tensor.
+  static const char* const names[] = {"lt", "le", "__eq__", "__ne__", "gt", "ge"};
+  return binary(names[kind], names[kind], a, b, [&] { return raw_call(*ops[kind], a, b); });
 }
 
 Py_ssize_t length(PyObject* self) {
   return guarded(
       [&]() -> Py_ssize_t {
+        if (Object taken(slot_taken_over("__len__", self)); taken) {
+          Py_ssize_t n = PyNumber_AsSsize_t(taken.get(), PyExc_OverflowError);
+          if (n == -1 && PyErr_Occurred()) throw PythonError();
+          return n;
+        }
         CHECK_KIND(unwrap(self).dim() > 0, Type, "len() of a 0-d tensor");
         return static_cast<Py_ssize_t>(unwrap(self).size(0));
       },
       Py_ssize_t{-1});
 }
 PyObject* get_item(PyObject* self, PyObject* key) {
-  return guarded([&] { return tensor_getitem(unwrap(self), key); });
+  return guarded([&]() -> PyObject* {
+    if (PyObject* taken = slot_taken_over("__getitem__", self, key)) return taken;
+    return tensor_getitem(unwrap(self), key);
+  });
 }
 int set_item(PyObject* self, PyObject* key, PyObject* value) {
   return guarded(
       [&] {
         CHECK_KIND(value, Type, "Tensor does not support deleting items");
+        if (Object taken(slot_taken_over("__setitem__", self, key, value)); taken) return 0;
         return tensor_setitem(unwrap(self), key, value);
       },
       -1);
@@ -252,10 +305,22 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
 
 // ---- attributes ----
 
-#define GETTER(name, expression)                               \
-  PyObject* get_##name(PyObject* self, void*) {                \
-    [[maybe_unused]] const Tensor& x = unwrap(self);           \
-    return guarded([&]() -> PyObject* { return expression; }); \
+// Getters and setters know their attribute's name, for those who take it over.
+const char* attribute(void* closure) { return static_cast<const char*>(closure); }
+PyObject* got_elsewhere(PyObject* self, void* closure) {
+  return overriding.active ? getter_taken_over(attribute(closure), self) : nullptr;
+}
+bool set_elsewhere(PyObject* self, PyObject* value, void* closure) {
+  return overriding.active && setter_taken_over(attribute(closure), self, value);
+}
+
+#define GETTER(name, expression)                                        \
+  PyObject* get_##name(PyObject* self, void* closure) {                 \
+    [[maybe_unused]] const Tensor& x = unwrap(self);                    \
+    return guarded([&]() -> PyObject* {                                 \
+      if (PyObject* taken = got_elsewhere(self, closure)) return taken; \
+      return expression;                                                \
+    });                                                                 \
   }
 GETTER(shape, wrap_size(x.sizes()))
 GETTER(dtype, wrap(x.dtype()))
@@ -288,17 +353,19 @@ GETTER(real, wrap(ops::real_part(x)))
 GETTER(imag, wrap(ops::imaginary_part(x)))
 GETTER(grad, wrap(x->meta ? x->meta->grad : Tensor()))
 
-PyObject* get_data(PyObject* self, void*) {
-  return guarded([&] {
+PyObject* get_data(PyObject* self, void* closure) {
+  return guarded([&]() -> PyObject* {
+    if (PyObject* taken = got_elsewhere(self, closure)) return taken;
     Tensor y = alias_of(unwrap(self));
     y->untracked = true;
     return wrap(y);
   });
 }
 
-int write_requires_grad(PyObject* self, PyObject* value, void*) {
+int write_requires_grad(PyObject* self, PyObject* value, void* closure) {
   return guarded(
       [&]() -> int {
+        if (set_elsewhere(self, value, closure)) return 0;
         CHECK_KIND(value && PyBool_Check(value), Runtime, "requires_grad must be a bool");
         set_requires_grad(unwrap(self), value == Py_True,
                           "only Tensors of floating point and complex dtype can require gradients");
@@ -306,9 +373,10 @@ int write_requires_grad(PyObject* self, PyObject* value, void*) {
       },
       -1);
 }
-int set_grad(PyObject* self, PyObject* value, void*) {
+int set_grad(PyObject* self, PyObject* value, void* closure) {
   return guarded(
       [&]() -> int {
+        if (set_elsewhere(self, value, closure)) return 0;
         const Tensor& x = unwrap(self);
         if (!value || value == Py_None) {
           if (x->meta) x->meta->grad = Tensor();
@@ -327,9 +395,10 @@ int set_grad(PyObject* self, PyObject* value, void*) {
       },
       -1);
 }
-int set_data(PyObject* self, PyObject* value, void*) {
+int set_data(PyObject* self, PyObject* value, void* closure) {
   return guarded(
       [&]() -> int {
+        if (set_elsewhere(self, value, closure)) return 0;
         CHECK_KIND(value && is_tensor(value), Type, "Variable data has to be a tensor, but got ",
                    value ? type_name(value) : "nothing");
         const Tensor &x = unwrap(self), &y = unwrap(value);
@@ -361,58 +430,72 @@ int write_part(const Tensor& part, PyObject* value) {
     ops::fill_(part, to_scalar(value));
   return 0;
 }
-int set_real(PyObject* self, PyObject* value, void*) {
-  return guarded([&] { return write_part(ops::real_part(unwrap(self)), value); }, -1);
+int set_real(PyObject* self, PyObject* value, void* closure) {
+  return guarded(
+      [&] {
+        if (set_elsewhere(self, value, closure)) return 0;
+        return write_part(ops::real_part(unwrap(self)), value);
+      },
+      -1);
 }
-int set_imag(PyObject* self, PyObject* value, void*) {
-  return guarded([&] { return write_part(ops::imaginary_part(unwrap(self)), value); }, -1);
+int set_imag(PyObject* self, PyObject* value, void* closure) {
+  return guarded(
+      [&] {
+        if (set_elsewhere(self, value, closure)) return 0;
+        return write_part(ops::imaginary_part(unwrap(self)), value);
+      },
+      -1);
 }
 
+#define ATTRIBUTE(name, get, set) {name, get, set, nullptr, const_cast<char*>(name)}
 PyGetSetDef getset[] = {
-    {"shape", get_shape, nullptr, nullptr, nullptr},
-    {"dtype", get_dtype, nullptr, nullptr, nullptr},
-    {"device", get_device, nullptr, nullptr, nullptr},
-    {"ndim", get_ndim, nullptr, nullptr, nullptr},
-    {"itemsize", get_itemsize, nullptr, nullptr, nullptr},
-    {"nbytes", get_nbytes, nullptr, nullptr, nullptr},
-    {"requires_grad", get_requires_grad, write_requires_grad, nullptr, nullptr},
-    {"is_leaf", get_is_leaf, nullptr, nullptr, nullptr},
-    {"grad", get_grad, set_grad, nullptr, nullptr},
-    {"grad_fn", get_grad_fn, nullptr, nullptr, nullptr},
-    {"T", get_T, nullptr, nullptr, nullptr},
-    {"mT", get_mT, nullptr, nullptr, nullptr},
-    {"H", get_H, nullptr, nullptr, nullptr},
-    {"mH", get_mH, nullptr, nullptr, nullptr},
-    {"real", get_real, set_real, nullptr, nullptr},
-    {"imag", get_imag, set_imag, nullptr, nullptr},
-    {"data", get_data, set_data, nullptr, nullptr},
-    {"_version", get_version, nullptr, nullptr, nullptr},
-    {"_base", get_base, nullptr, nullptr, nullptr},
-    {"output_nr", get_output_nr, nullptr, nullptr, nullptr},
-    {"retains_grad", get_retains_grad, nullptr, nullptr, nullptr},
-    {"is_cpu", get_is_cpu, nullptr, nullptr, nullptr},
-    {"is_cuda", get_is_cuda, nullptr, nullptr, nullptr},
-    {"is_meta", get_is_meta, nullptr, nullptr, nullptr},
-    {"is_sparse", get_false, nullptr, nullptr, nullptr},
-    {"is_sparse_csr", get_false, nullptr, nullptr, nullptr},
-    {"is_quantized", get_false, nullptr, nullptr, nullptr},
-    {"is_mkldnn", get_false, nullptr, nullptr, nullptr},
-    {"is_nested", get_false, nullptr, nullptr, nullptr},
-    {"is_mps", get_false, nullptr, nullptr, nullptr},
-    {"is_xpu", get_false, nullptr, nullptr, nullptr},
-    {"is_xla", get_false, nullptr, nullptr, nullptr},
-    {"is_vulkan", get_false, nullptr, nullptr, nullptr},
-    {"layout", get_layout, nullptr, nullptr, nullptr},
-    {"names", get_names, nullptr, nullptr, nullptr},
+    ATTRIBUTE("shape", get_shape, nullptr),
+    ATTRIBUTE("dtype", get_dtype, nullptr),
+    ATTRIBUTE("device", get_device, nullptr),
+    ATTRIBUTE("ndim", get_ndim, nullptr),
+    ATTRIBUTE("itemsize", get_itemsize, nullptr),
+    ATTRIBUTE("nbytes", get_nbytes, nullptr),
+    ATTRIBUTE("requires_grad", get_requires_grad, write_requires_grad),
+    ATTRIBUTE("is_leaf", get_is_leaf, nullptr),
+    ATTRIBUTE("grad", get_grad, set_grad),
+    ATTRIBUTE("grad_fn", get_grad_fn, nullptr),
+    ATTRIBUTE("T", get_T, nullptr),
+    ATTRIBUTE("mT", get_mT, nullptr),
+    ATTRIBUTE("H", get_H, nullptr),
+    ATTRIBUTE("mH", get_mH, nullptr),
+    ATTRIBUTE("real", get_real, set_real),
+    ATTRIBUTE("imag", get_imag, set_imag),
+    ATTRIBUTE("data", get_data, set_data),
+    ATTRIBUTE("_version", get_version, nullptr),
+    ATTRIBUTE("_base", get_base, nullptr),
+    ATTRIBUTE("output_nr", get_output_nr, nullptr),
+    ATTRIBUTE("retains_grad", get_retains_grad, nullptr),
+    ATTRIBUTE("is_cpu", get_is_cpu, nullptr),
+    ATTRIBUTE("is_cuda", get_is_cuda, nullptr),
+    ATTRIBUTE("is_meta", get_is_meta, nullptr),
+    ATTRIBUTE("is_sparse", get_false, nullptr),
+    ATTRIBUTE("is_sparse_csr", get_false, nullptr),
+    ATTRIBUTE("is_quantized", get_false, nullptr),
+    ATTRIBUTE("is_mkldnn", get_false, nullptr),
+    ATTRIBUTE("is_nested", get_false, nullptr),
+    ATTRIBUTE("is_mps", get_false, nullptr),
+    ATTRIBUTE("is_xpu", get_false, nullptr),
+    ATTRIBUTE("is_xla", get_false, nullptr),
+    ATTRIBUTE("is_vulkan", get_false, nullptr),
+    ATTRIBUTE("layout", get_layout, nullptr),
+    ATTRIBUTE("names", get_names, nullptr),
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 // ---- methods that are not operators ----
 
-#define NOARGS(name, expression)                               \
-  PyObject* name(PyObject* self, PyObject*) {                  \
-    [[maybe_unused]] const Tensor& x = unwrap(self);           \
-    return guarded([&]() -> PyObject* { return expression; }); \
+#define NOARGS(name, expression)                                        \
+  PyObject* name(PyObject* self, PyObject*) {                           \
+    [[maybe_unused]] const Tensor& x = unwrap(self);                    \
+    return guarded([&]() -> PyObject* {                                 \
+      if (PyObject* taken = slot_taken_over(#name, self)) return taken; \
+      return expression;                                                \
+    });                                                                 \
   }
 NOARGS(item, wrap(element(x)))
 NOARGS(dim, PyLong_FromLongLong(x.dim()))
@@ -424,12 +507,18 @@ NOARGS(is_floating_point, PyBool_FromLong(x.is_floating()))
 NOARGS(is_complex, PyBool_FromLong(x.is_complex()))
 NOARGS(is_signed, PyBool_FromLong(x.dtype() != DType::Bool && !is_unsigned(x.dtype())))
 NOARGS(is_inference, PyBool_FromLong(x->inference))
-NOARGS(is_view, PyBool_FromLong(tape::is_view(x)))
+NOARGS(_is_view, PyBool_FromLong(tape::is_view(x)))
 NOARGS(is_conj, (Py_INCREF(Py_False), Py_False))
 NOARGS(retain_grad, (retain_gradient(x), Py_NewRef(Py_None)))
 
+PyObject* call_taken_over(const char* name, PyObject* self, PyObject* const* args, Py_ssize_t n,
+                          PyObject* names) {
+  return overriding.active ? method_taken_over(name, self, args, n, names) : nullptr;
+}
+
 PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* taken = call_taken_over("size", self, args, n, names)) return taken;
     const Tensor& x = unwrap(self);
     Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
     if (total == 0 || args[0] == Py_None) return wrap_size(x.sizes());
@@ -442,6 +531,7 @@ PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* na
 }
 PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* taken = call_taken_over("stride", self, args, n, names)) return taken;
     const Tensor& x = unwrap(self);
     Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
     if (total == 0 || args[0] == Py_None) {
@@ -457,6 +547,7 @@ PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
 }
 PyObject* is_contiguous_(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* taken = call_taken_over("is_contiguous", self, args, n, names)) return taken;
     Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
     MemoryFormat f =
         total && is_memory_format(args[0]) ? to_memory_format(args[0]) : MemoryFormat::Contiguous;
@@ -465,6 +556,7 @@ PyObject* is_contiguous_(PyObject* self, PyObject* const* args, Py_ssize_t n, Py
 }
 PyObject* requires_grad_(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* taken = call_taken_over("requires_grad_", self, args, n, names)) return taken;
     Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
     set_requires_grad(unwrap(self), total ? Arg<bool>::get(args[0]) : true,
                       "only Tensors of floating point dtype can require gradients");
@@ -491,6 +583,16 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
   });
 }
 
+PyObject* as_subclass(PyObject* self, PyObject* cls) {
+  return guarded([&]() -> PyObject* {
+    if (PyObject* taken = slot_taken_over("as_subclass", self, cls)) return taken;
+    CHECK_KIND(
+        PyType_Check(cls) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), tensor_type),
+        Type, "cls must be a type (got ", type_name(cls), ")");
+    return wrap_as(reinterpret_cast<PyTypeObject*>(cls), ops::as_alias(unwrap(self)));
+  });
+}
+
 template <class F>
 PyCFunction plain(F f) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
@@ -509,7 +611,7 @@ PyMethodDef methods[] = {
     {"is_complex", is_complex, METH_NOARGS, nullptr},
     {"is_signed", is_signed, METH_NOARGS, nullptr},
     {"is_inference", is_inference, METH_NOARGS, nullptr},
-    {"_is_view", is_view, METH_NOARGS, nullptr},
+    {"_is_view", _is_view, METH_NOARGS, nullptr},
     {"is_conj", is_conj, METH_NOARGS, nullptr},
     {"is_neg", is_conj, METH_NOARGS, nullptr},
     {"retain_grad", retain_grad, METH_NOARGS, nullptr},
@@ -517,6 +619,7 @@ PyMethodDef methods[] = {
     {"stride", plain(stride), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"is_contiguous", plain(is_contiguous_), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"requires_grad_", plain(requires_grad_), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"as_subclass", as_subclass, METH_O, nullptr},
     {"_make_subclass", plain(make_subclass), METH_VARARGS | METH_KEYWORDS | METH_STATIC, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -6,13 +6,15 @@
 
 namespace lampas::python {
 
-void add_small_types(PyObject* module);  // dtype, device, Size, memory_format, layout
-void add_tensor_type(PyObject* module);  // Tensor
-void add_operators(PyObject* module);    // every primitive and row, as functions and methods
-void add_autograd(PyObject* module);     // Node, grad modes, backward, Function support
-void add_exchange(PyObject* module);     // NumPy, buffers, storages, tensor(data)
-void add_dlpack(PyObject* module);       // capsules of other libraries
-void add_runtime(PyObject* module);      // threads, memory, defaults
-void add_optim(PyObject* module);        // gathering for optimizer steps
+void add_small_types(PyObject* module);      // dtype, device, Size, memory_format, layout
+void add_override(PyObject* module);         // __torch_function__: types and modes
+void add_python_operator(PyObject* module);  // callables over Python functions
+void add_tensor_type(PyObject* module);      // Tensor
+void add_operators(PyObject* module);        // every primitive and row, as functions and methods
+void add_autograd(PyObject* module);         // Node, grad modes, backward, Function support
+void add_exchange(PyObject* module);         // NumPy, buffers, storages, tensor(data)
+void add_dlpack(PyObject* module);           // capsules of other libraries
+void add_runtime(PyObject* module);          // threads, memory, defaults
+void add_optim(PyObject* module);            // gathering for optimizer steps
 
 }  // namespace lampas::python

@@ -56,19 +56,14 @@ def _get_accelerator():
 
 
 def _is_torch_function_enabled():
-    return True
+    """Whether types take calls over now."""
+    return _core._torch_function() == 0
 
 
-def _disabled_torch_function_impl(func, types, args=(), kwargs=None):
-    """A `__torch_function__` that takes nothing over: it calls the function."""
-    return func(*args, **(kwargs or {}))
-
-
-class DisableTorchFunctionSubclass(contextlib.nullcontext):
-    """Context in which subclasses take nothing over: as always here."""
-
-
-DisableTorchFunction = _DisableTorchDispatch = DisableTorchFunctionSubclass
+_disabled_torch_function_impl = _core._disabled_torch_function_impl
+DisableTorchFunctionSubclass = overrides.DisableTorchFunctionSubclass
+DisableTorchFunction = overrides.DisableTorchFunction
+_DisableTorchDispatch = contextlib.nullcontext
 
 
 class _nn:

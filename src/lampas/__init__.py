@@ -47,6 +47,7 @@ _FAMILIES = (
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
 globals().update(_register.FUNCTIONS)
+_tensor_methods.make_overridable()
 
 from math import e, inf, nan, pi  # noqa: E402
 

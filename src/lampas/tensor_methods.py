@@ -1,5 +1,7 @@
 """Tensor methods that are not operators: conversion to Python and NumPy, copying, pickling, hooks, printing."""
 
+from types import FunctionType
+
 from lampas import _core, hints, printing
 
 Tensor = _core.Tensor
@@ -470,6 +472,46 @@ def _strides(size):
 @method
 def type_as(self, other):
     return self.to(other.dtype)
+
+
+def _as_type(result, cls):
+    """Tensors of the result, also in tuples and lists, as tensors of type `cls`."""
+    if isinstance(result, Tensor) and not isinstance(result, cls):
+        return result.as_subclass(cls)
+    if isinstance(result, (tuple, list)):
+        return type(result)(_as_type(item, cls) for item in result)
+    return result
+
+
+def _getters_of_plain_tensors():
+    return {Tensor.__dict__[name].__get__ for name in ("_base", "grad")}
+
+
+def _torch_function(cls, func, types, args=(), kwargs=None):
+    """What a subclass makes of `func(*args, **kwargs)`: its result, with tensors of the subclass.
+
+    NotImplemented when an argument is of a type that this one does not know (is no subclass of).
+    """
+    if not all(issubclass(cls, each) for each in types):
+        return NotImplemented
+    before = _core._set_torch_function(1)
+    try:
+        result = func(*args, **(kwargs or {}))
+    finally:
+        _core._set_torch_function(before)
+    return result if func in _getters_of_plain_tensors() else _as_type(result, cls)
+
+
+_torch_function.__name__ = _torch_function.__qualname__ = "__torch_function__"
+Tensor.__torch_function__ = classmethod(_torch_function)
+
+
+def make_overridable():
+    """Lets types and modes take over the methods of Tensor that are written in Python."""
+    kept = ("__iter__", "__dir__")
+    for name, value in list(Tensor.__dict__.items()):
+        if type(value) is FunctionType and name not in kept:
+            setattr(Tensor, name, _core._python_operator(value, "lampas"))
 
 
 Tensor.__module__ = "torch"

@@ -168,4 +168,7 @@ def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False,
     return backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
+_tensor_backward.__name__ = _tensor_backward.__qualname__ = (
+    "backward"  # `backward` is another function here
+)
 Tensor.backward = _tensor_backward

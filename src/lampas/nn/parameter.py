@@ -2,11 +2,7 @@
 
 import lampas
 from lampas import Tensor
-
-try:
-    from lampas._core import _disabled_torch_function_impl
-except ImportError:
-    _disabled_torch_function_impl = None
+from lampas._core import _disabled_torch_function_impl
 
 
 class _ParameterMeta(type(Tensor)):
@@ -67,9 +63,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         arguments = (self.data, self.requires_grad, hooks, state)
         return lampas._utils._rebuild_parameter_with_state, arguments
 
-    if _disabled_torch_function_impl is not None:
-        # What is computed from a parameter is a plain tensor.
-        __torch_function__ = _disabled_torch_function_impl
+    # What is computed from a parameter is a plain tensor.
+    __torch_function__ = _disabled_torch_function_impl
 
 
 class _UninitializedTensor:
@@ -204,8 +199,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         marked._is_buffer = True
         return marked
 
-    if _disabled_torch_function_impl is not None:
-        __torch_function__ = _disabled_torch_function_impl
+    __torch_function__ = _disabled_torch_function_impl
 
 
 class UninitializedBuffer(_UninitializedTensor, Tensor):

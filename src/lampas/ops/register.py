@@ -32,31 +32,38 @@ def composite(
         )
     plain = function
     spoken = f"{namespace}_{plain.__name__}" if namespace else plain.__name__
-    shown = _with_out(plain, spoken) if out else _explaining(plain, spoken)
+    place = f"lampas.{namespace}" if namespace else "lampas"
+    shown = _operator(_with_out(plain) if out else plain, place, spoken)
     table = NAMESPACES.setdefault(namespace, {}) if namespace else FUNCTIONS
     for name in (plain.__name__, *aliases):
         if public:
             table[name] = shown
         if method:
-            setattr(_core.Tensor, name, _explaining(plain, spoken, bound=True))
+            setattr(_core.Tensor, name, _operator(plain, place, spoken, bound=True))
         if inplace:
-            writing = _in_place(plain, name)
+            writing = _core._python_operator(_in_place(plain, name), place)
             setattr(_core.Tensor, name + "_", writing)
             if public:
                 table[name + "_"] = writing
     return shown
 
 
-def _with_out(function, spoken):
+def _operator(function, place, spoken, bound=False):
+    """The callable that users meet, which tells a wrong call in PyTorch's words."""
+    plain = getattr(function, "__wrapped__", function)
+    if not takes_tensors(plain, bound):
+        return _core._python_operator(function, place)
+
+    def explain(args, kwargs):
+        return explained(plain, spoken, args, kwargs, bound)
+
+    return _core._python_operator(function, place, explain)
+
+
+def _with_out(function):
     @functools.wraps(function)
     def with_out(*args, out=None, **kwargs):
-        try:
-            result = function(*args, **kwargs)
-        except (AttributeError, TypeError):
-            better = explained(function, spoken, args, kwargs)
-            if better is None:
-                raise
-            raise better from None
+        result = function(*args, **kwargs)
         if out is None:
             return result
         written = _core._write_out(function.__name__, out, result)
@@ -64,23 +71,6 @@ def _with_out(function, spoken):
         return written if not isinstance(result, tuple) or kind is tuple else kind(written)
 
     return with_out
-
-
-def _explaining(function, spoken, bound=False):
-    if not takes_tensors(function, bound):
-        return function
-
-    @functools.wraps(function)
-    def explaining(*args, **kwargs):
-        try:
-            return function(*args, **kwargs)
-        except (AttributeError, TypeError):
-            better = explained(function, spoken, args, kwargs, bound)
-            if better is None:
-                raise
-            raise better from None
-
-    return explaining
 
 
 def _in_place(function, name):

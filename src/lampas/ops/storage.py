@@ -194,14 +194,6 @@ def map2_(self, x, y, callable):
     return _change(self, callable, x, y)
 
 
-@composite(public=False, method=True)
-def as_subclass(self, cls):
-    """This tensor as an instance of `cls`, over the same memory."""
-    return (
-        Tensor._make_subclass(cls, self.detach(), self.requires_grad) if cls is not Tensor else self
-    )
-
-
 def _not_offered(name):
     def refuse(self, *args, **kwargs):
         raise NotImplementedError(f"Tensor.{name}: only dense (strided) tensors are offered")

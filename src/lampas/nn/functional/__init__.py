@@ -1,5 +1,8 @@
 """Functions on tensors that networks are made of. One namespace; each family has its file."""
 
+from types import FunctionType as _FunctionType
+
+from lampas import _core
 from lampas.nn import _reduction
 from lampas.nn._tuples import _list_with_default, _pair, _single, _triple
 from lampas.nn.functional.activation import (
@@ -175,13 +178,15 @@ from lampas.nn.functional.resampling import (
 )  # fmt: skip
 from lampas.nn.functional.sparse import embedding, embedding_bag
 
-for _value in list(globals().values()):
+for _name, _value in list(globals().items()):
     # A function's public home is this namespace: pickles name it so.
     if getattr(_value, "__module__", "").startswith(__name__ + ".") and hasattr(
         _value, "__qualname__"
     ):
         _value.__module__ = __name__
-del _value
+        if isinstance(_value, _FunctionType) and "torch_function" not in _name:
+            globals()[_name] = _core._python_operator(_value, __name__)
+del _name, _value
 
 
 def __getattr__(name):
