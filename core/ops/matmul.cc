@@ -1,6 +1,7 @@
 // Matrix products and their gradients; matmul's rules for every pair of ranks; the fused linear
 // layer.
 #include "cpu/matmul.h"
+#include "cpu/dot.h"
 
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
@@ -181,7 +182,10 @@ Tensor dot(const Tensor& a, const Tensor& b) {
         " and ", b.size(0), " elements respectively");
   CHECK_KIND(a.dtype() != DType::Bool, NotImplemented, "\"dot\" not implemented for 'Bool'");
   Tensor y = empty({}, a.dtype(), a.device());
-  {
+  if (a.dtype() == DType::Float && a.device().is_cpu() && b.device().is_cpu()) {
+    *y.data<float>() =
+        cpu::dot(a.data<float>(), a.stride(0), b.data<float>(), b.stride(0), a.size(0));
+  } else {
     tape::NoGrad off;
     Tensor row = unsqueeze(a, 0), column = unsqueeze(b, 1),
            target = view_of(y, Dims{1, 1}, Dims{1, 1});
