@@ -289,7 +289,24 @@ Tensor reflect(Tensor b, const Tensor& a, const Tensor& tau, bool left, bool con
 
 }  // namespace
 
+namespace {
+
+// The reflectors below the diagonal of a, (..., m, n), with their factors tau, (..., k), k <= n.
+void check_reflectors(const char* name, const Tensor& a, const Tensor& tau) {
+  check_matrix(a, name);
+  check_floating(a, name);
+  require_device(a.device(), tau);
+  CHECK(tau.dtype() == a.dtype(), name, ": tau must have the type of the reflectors");
+  CHECK(rows_of(a) >= cols_of(a), name, ": the reflectors must be at least as long as many");
+  Dims wanted = with(batch_of(a), {tau.dim() ? tau.size(tau.dim() - 1) : 0});
+  CHECK(tau.sizes() == wanted && wanted.back() <= cols_of(a), name,
+        ": tau must have a factor for each reflector");
+}
+
+}  // namespace
+
 Tensor _linalg_householder_product(const Tensor& a, const Tensor& tau) {
+  check_reflectors("linalg.householder_product", a, tau);
   if (needs_grad(a, tau)) {
     Tensor unit = left_columns(identity_like(a, rows_of(a)), cols_of(a));
     return reflect(expand(unit, a.sizes()), a, tau, true, false);
@@ -301,6 +318,12 @@ Tensor _linalg_householder_product(const Tensor& a, const Tensor& tau) {
 
 Tensor _linalg_ormqr(const Tensor& a, const Tensor& tau, const Tensor& b, bool left,
                      bool transposed) {
+  check_reflectors("ormqr", a, tau);
+  check_matrix(b, "ormqr", "other");
+  require_device(a.device(), b);
+  CHECK(b.dtype() == a.dtype() && batch_of(b) == batch_of(a) &&
+            rows_of(a) == (left ? rows_of(b) : cols_of(b)),
+        "ormqr: the reflectors do not fit the matrices");
   if (needs_grad(a, tau, b)) return reflect(b, a, tau, left, transposed);
   Tensor stack = stack_of(b);
   KERNEL(multiply_householder, stack, stack_of(a), contiguous(tau), left, transposed);
@@ -321,6 +344,8 @@ Triple _linalg_ldl_factor_ex(const Tensor& a, bool hermitian) {
 
 Tensor _linalg_ldl_solve(const Tensor& ld, const Tensor& pivots, const Tensor& b, bool hermitian) {
   CHECK(!needs_grad(ld, b), "the derivative for 'linalg_ldl_solve' is not implemented.");
+  check_system("linalg.ldl_solve", ld, b);
+  check_pivots("linalg.ldl_solve", ld, pivots);
   Dims batch = broadcast(batch_of(ld), batch_of(b));
   Tensor stack = stack_of(with_batch(b, batch));
   Tensor order = contiguous(expand(pivots, with(batch, {pivots.size(pivots.dim() - 1)})));

@@ -66,6 +66,25 @@ inline void check_square(const Tensor& x, const char* name, const char* argument
         " must be batches of square matrices, but they are ", rows_of(x), " by ", cols_of(x),
         " matrices");
 }
+// a x = b (x a = b on the right): what the kernels rely on. The composites have said it in
+// PyTorch's words before.
+inline void check_system(const char* name, const Tensor& a, const Tensor& b, bool left = true) {
+  check_square(a, name);
+  check_matrix(b, name, "B");
+  check_floating(a, name);
+  require_device(a.device(), b);
+  CHECK(a.dtype() == b.dtype(), name, ": Expected A and B to have the same dtype, but found ",
+        label(a.dtype()), " and ", label(b.dtype()));
+  CHECK(rows_of(a) == (left ? rows_of(b) : cols_of(b)), name, ": Incompatible shapes of A and B");
+}
+// pivots of an LU or LDL factorization, (..., n) for the n x n matrices of `lu`
+inline void check_pivots(const char* name, const Tensor& lu, const Tensor& pivots) {
+  CHECK(pivots.dtype() == DType::Int32, name, ": Expected pivots of int32, got ",
+        label(pivots.dtype()));
+  CHECK(pivots.dim() >= 1 && pivots.size(pivots.dim() - 1) == rows_of(lu), name,
+        ": Expected one pivot for each row");
+  require_device(lu.device(), pivots);
+}
 inline Tensor with_batch(const Tensor& x, const Dims& batch) {
   return expand(x, with(batch, {rows_of(x), cols_of(x)}));
 }

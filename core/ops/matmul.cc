@@ -182,7 +182,8 @@ Tensor dot(const Tensor& a, const Tensor& b) {
         " and ", b.size(0), " elements respectively");
   CHECK_KIND(a.dtype() != DType::Bool, NotImplemented, "\"dot\" not implemented for 'Bool'");
   Tensor y = empty({}, a.dtype(), a.device());
-  if (a.dtype() == DType::Float && a.device().is_cpu() && b.device().is_cpu()) {
+  require_device(a.device(), b);
+  if (a.dtype() == DType::Float && a.device().is_cpu()) {
     *y.data<float>() =
         cpu::dot(a.data<float>(), a.stride(0), b.data<float>(), b.stride(0), a.size(0));
   } else {

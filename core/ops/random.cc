@@ -6,6 +6,7 @@
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "ops/iterator.h"
+#include "ops/kernel.h"
 #include "ops/primitives.h"
 #include "ops/random.h"
 #include "ops/views.h"
@@ -252,6 +253,7 @@ Tensor bernoulli_(const Tensor& self, double p, Generator* generator) {
 }
 
 Tensor bernoulli_each_(const Tensor& self, const Tensor& p, Generator* generator) {
+  require_device(self.device(), p);
   Tensor wide = plain_expand(p, self.sizes());
   return fill_random(self, "BernoulliBackward1", [&](const Tensor& y) {
     Tensor chances = arranged_as(wide, y);

@@ -18,6 +18,7 @@ Tensor solved(const Tensor& a, const Tensor& b) { return std::get<0>(_linalg_sol
 
 Tensor _linalg_solve_triangular(const Tensor& a, const Tensor& b, bool upper, bool left,
                                 bool unit) {
+  check_system("linalg.solve_triangular", a, b, left);
   Dims batch = shared_batch(a, b);
   Tensor stack = stack_of(with_batch(b, batch));
   KERNEL(solve_triangular, stack, stack_of(with_batch(a, batch)), upper, left, unit);
@@ -39,6 +40,7 @@ Tensor _linalg_solve_triangular(const Tensor& a, const Tensor& b, bool upper, bo
 }
 
 Pair _linalg_solve_ex(const Tensor& a, const Tensor& b) {
+  check_system("linalg.solve", a, b);
   Dims batch = shared_batch(a, b);
   Tensor stack = stack_of(with_batch(b, batch)), lu = stack_of(a),
          info = new_info(batch_of(a), a.device());
@@ -64,6 +66,8 @@ Pair _linalg_solve_ex(const Tensor& a, const Tensor& b) {
 }
 
 Tensor _linalg_lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool adjoint) {
+  check_system("linalg.lu_solve", lu, b);
+  check_pivots("linalg.lu_solve", lu, pivots);
   Dims batch = shared_batch(lu, b);
   int64_t n = rows_of(lu);
   Tensor stack = stack_of(with_batch(b, batch));
