@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/blas.h"
+#include "cpu/gemm.h"
 #include "cpu/simd/small_matmul.h"
 #include "runtime/parallel.h"
 
@@ -107,10 +108,19 @@ Matrix part(const Matrix& x, int64_t row, int64_t rows, int64_t col, int64_t col
 }
 
 template <class T>
+Strided<T> strided(const Matrix& x) {
+  return {static_cast<const T*>(x.data), x.rows, x.cols, x.transposed ? 1 : x.ld,
+          x.transposed ? x.ld : 1};
+}
+
+template <class T>
 void blas_type(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
   int64_t m = c.rows, n = c.cols, k = a.cols;
   if constexpr (!is_complex_v<T>) {
     if (m * n * k <= 4096) return small<T>(a, b, c, accumulate);
+    static const bool own = !std::getenv("LAMPAS_BLAS");
+    if (own)
+      return gemm<T>(strided<T>(a), strided<T>(b), static_cast<T*>(c.data), c.ld, {accumulate});
   }
   // Cut the longer side of c.
   int64_t flops = 2 * m * n * k, pieces = std::max<int64_t>(1, flops / kPieceFlops);
