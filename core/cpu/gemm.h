@@ -12,10 +12,12 @@ template <class T>
 struct Strided {
   const T* data;
   int64_t rows, cols, row_step, col_step;
-  Strided from(int64_t row, int64_t col) const {
-    return {data + row * row_step + col * col_step, rows - row, cols - col, row_step, col_step};
-  }
 };
+
+template <class T>
+Strided<T> turned(const Strided<T>& x) {
+  return {x.data, x.cols, x.rows, x.col_step, x.row_step};
+}
 
 // A left operand in the order of the kernel: worth making once when it meets many right operands.
 // Pieces run on the pool. The matrix it was made from may go.
