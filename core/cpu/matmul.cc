@@ -21,6 +21,9 @@ enum Transpose { Plain = 111, Transposed = 112 };
 // thread count.
 constexpr int64_t kPieceFlops = int64_t{1} << 22;
 
+// Multiplications of a product whose operands are not worth packing.
+constexpr int64_t kSmall = 4096;
+
 template <class T>
 struct Gemm;
 template <>
@@ -104,7 +107,7 @@ void own(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
   Strided<T> x = strided<T>(a), z = strided<T>(b);
   if (m == 1) return gemv(x.data, x.col_step, z, y, 1, accumulate);
   if (n == 1) return gemv(z.data, z.row_step, turned(x), y, c.ld, accumulate);
-  if (m * n * k <= 4096) return small<T>(a, b, c, accumulate);
+  if (m * n * k <= kSmall) return small<T>(a, b, c, accumulate);
   gemm(x, z, y, c.ld, {accumulate});
 }
 
@@ -148,6 +151,13 @@ void through_float(const Matrix& a, const Matrix& b, const Matrix& c, bool accum
   for (int64_t i = 0; i < c.rows; ++i)
     for (int64_t j = 0; j < c.cols; ++j)
       *at<T>(c, i, j) = T(z[static_cast<size_t>(i * c.cols + j)]);
+}
+
+// Every row of c becomes `bias`: the start of a product that is added to it.
+template <class T>
+void fill_rows(const Matrix& c, const void* bias) {
+  for (int64_t i = 0; i < c.rows; ++i)
+    std::memcpy(at<T>(c, i, 0), bias, static_cast<size_t>(c.cols) * sizeof(T));
 }
 
 }  // namespace
@@ -196,10 +206,17 @@ void matmul_batched(DType dtype, int64_t batch, Matrix a, int64_t a_step, Matrix
   });
 }
 
-void fill_rows(DType dtype, Matrix c, const void* bias) {
-  size_t bytes = static_cast<size_t>(c.cols * lampas::item_size(dtype));
-  for (int64_t i = 0; i < c.rows; ++i)
-    std::memcpy(static_cast<char*>(c.data) + i * c.ld * lampas::item_size(dtype), bias, bytes);
+void matmul_biased(DType dtype, Matrix a, Matrix b, Matrix c, const void* bias) {
+  if (c.rows == 0 || c.cols == 0) return;
+  dispatch<Everything>(dtype, "addmm_impl_cpu_", [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
+      if (c.rows > 1 && c.cols > 1 && c.rows * c.cols * a.cols > kSmall)
+        return gemm(strided<T>(a), strided<T>(b), static_cast<T*>(c.data), c.ld,
+                    {.col_bias = static_cast<const T*>(bias)});
+    fill_rows<T>(c, bias);
+    matmul(dtype, a, b, c, true);
+  });
 }
 
 }  // namespace lampas::cpu
