@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kDepthBytes = 1280;       // of a stretch of the inner dimension
 constexpr int64_t kBlockBytes = 512 << 10;  // of the left operand in the second-level cache
 constexpr int64_t kPieceFlops = 4 << 20;    // worth a hand-off
+constexpr int64_t kPackPiece = 1 << 16;     // elements to pack, worth a hand-off
 constexpr int64_t kPackedBytes = 32 << 20;  // the most that is packed at once
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -70,10 +71,11 @@ GemmEnd<T> end_of(const GemmEnd<T>& end, int64_t row, int64_t col, bool first, b
   return own;
 }
 
-// How many units of `flops` make a piece, of `units` in all.
+// How many of `units`, each of `flops`, make a piece: enough for a hand-off, few enough for eight
+// threads, at most `most`.
 int64_t units_in_piece(int64_t units, int64_t flops, int64_t most) {
   int64_t enough = std::max<int64_t>(1, kPieceFlops / std::max<int64_t>(flops, 1));
-  return std::min({enough > most ? enough : share(units, std::max(enough, most)), units});
+  return share(units, std::max(enough, std::min(most, ceil_div(units, 8))));
 }
 
 // All rows of a packed left operand, columns in pieces, each packed by who needs it.
@@ -108,17 +110,9 @@ void by_columns(const PackedLeft<T>& a, const Strided<T>& b, T* c, int64_t ldc,
 // All columns of a right operand that is packed first, rows in pieces.
 template <class T>
 void by_rows(const Strided<T>& a, const Strided<T>& b, T* c, int64_t ldc, const GemmEnd<T>& end) {
-  const GemmTile& t = tile<T>();
   int64_t m = a.rows, n = b.cols, k = a.cols, stretch = depth_of<T>(k);
-  int64_t wide = ceil_div(n, t.lanes) * t.lanes, height = height_of<T>(m);
-  Scratch<T> right(k * wide);
-  int64_t columns = std::max<int64_t>(t.cols, (1 << 16) / stretch / t.cols * t.cols);
-  for (int64_t p = 0; p < k; p += stretch) {
-    int64_t depth = std::min(stretch, k - p);
-    parallel_for(n, columns, [&](int64_t begin, int64_t stop) {
-      pack_right(part(b, p, depth, begin, stop - begin), right.data() + p * wide + begin * depth);
-    });
-  }
+  int64_t height = height_of<T>(m);
+  PackedRight<T> right(b);
   int64_t grain = units_in_piece(ceil_div(m, height), 2 * n * k * height, 8) * height;
   parallel_for(m, grain, [&](int64_t begin, int64_t stop) {
     int64_t rows = stop - begin;
@@ -126,7 +120,7 @@ void by_rows(const Strided<T>& a, const Strided<T>& b, T* c, int64_t ldc, const 
     for (int64_t p = 0; p < k; p += stretch) {
       int64_t depth = std::min(stretch, k - p);
       pack_left(part(a, begin, rows, p, depth), height, left.data());
-      LAMPAS_BEST(gemm_block(GemmBlock<T>{left.data(), right.data() + p * wide, rows, n, depth,
+      LAMPAS_BEST(gemm_block(GemmBlock<T>{left.data(), right.panels(0, p, depth), rows, n, depth,
                                           height, c + begin * ldc, ldc,
                                           end_of(end, begin, 0, p == 0, p + depth == k)}));
     }
@@ -153,11 +147,46 @@ PackedLeft<T>::PackedLeft(const Strided<T>& a)
   int64_t stretch = depth_of<T>(depth_);
   for (int64_t p = 0; p < depth_; p += stretch) {
     int64_t depth = std::min(stretch, depth_ - p);
-    int64_t grain = std::max<int64_t>(1, (1 << 16) / (depth * height_)) * height_;
+    int64_t grain = std::max<int64_t>(1, kPackPiece / (depth * height_)) * height_;
     parallel_for(rows_, grain, [&](int64_t begin, int64_t end) {
       pack_left(part(a, begin, end - begin, p, depth), height_,
                 store_.data() + p * rows_ + begin * depth);
     });
+  }
+}
+
+template <class T>
+PackedRight<T>::PackedRight(const Strided<T>& b) : depth_(b.rows), cols_(b.cols) {
+  const GemmTile& t = tile<T>();
+  wide_ = ceil_div(cols_, t.lanes) * t.lanes;
+  store_ = std::make_unique<Scratch<T>>(depth_ * wide_);
+  int64_t stretch = depth_of<T>(depth_);
+  for (int64_t p = 0; p < depth_; p += stretch) {
+    int64_t depth = std::min(stretch, depth_ - p);
+    int64_t grain = std::max<int64_t>(1, kPackPiece / (depth * t.cols)) * t.cols;
+    parallel_for(cols_, grain, [&](int64_t begin, int64_t stop) {
+      pack_right(part(b, p, depth, begin, stop - begin),
+                 store_->data() + p * wide_ + begin * depth);
+    });
+  }
+}
+
+template <class T>
+int64_t PackedRight<T>::grain(int64_t rows) const {
+  int64_t unit = tile<T>().cols, panels = ceil_div(cols_, unit);
+  return units_in_piece(panels, 2 * rows * depth_ * unit, panels) * unit;
+}
+
+template <class T>
+void gemm(const PackedLeft<T>& a, const PackedRight<T>& b, T* c, int64_t ldc, const GemmEnd<T>& end,
+          int64_t begin, int64_t stop) {
+  if (a.rows() == 0 || begin >= stop) return;
+  int64_t k = a.depth(), stretch = depth_of<T>(k);
+  for (int64_t p = 0; p < k; p += stretch) {
+    int64_t depth = std::min(stretch, k - p);
+    LAMPAS_BEST(gemm_block(GemmBlock<T>{a.panels(0, p, depth), b.panels(begin, p, depth), a.rows(),
+                                        stop - begin, depth, a.height(), c + begin, ldc,
+                                        end_of(end, 0, begin, p == 0, p + depth == k)}));
   }
 }
 
@@ -189,6 +218,8 @@ void gemm(const Strided<T>& a, const Strided<T>& b, T* c, int64_t ldc, const Gem
 
 template class PackedLeft<float>;
 template class PackedLeft<double>;
+template class PackedRight<float>;
+template class PackedRight<double>;
 template void gemm(const Strided<float>&, const Strided<float>&, float*, int64_t,
                    const GemmEnd<float>&);
 template void gemm(const Strided<double>&, const Strided<double>&, double*, int64_t,
@@ -197,5 +228,10 @@ template void gemm(const PackedLeft<float>&, const Strided<float>&, float*, int6
                    const GemmEnd<float>&);
 template void gemm(const PackedLeft<double>&, const Strided<double>&, double*, int64_t,
                    const GemmEnd<double>&);
+
+template void gemm(const PackedLeft<float>&, const PackedRight<float>&, float*, int64_t,
+                   const GemmEnd<float>&, int64_t, int64_t);
+template void gemm(const PackedLeft<double>&, const PackedRight<double>&, double*, int64_t,
+                   const GemmEnd<double>&, int64_t, int64_t);
 
 }  // namespace lampas::cpu
