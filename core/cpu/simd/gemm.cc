@@ -84,7 +84,8 @@ Tile<T> tile_of(int64_t rows, int64_t vectors) {
     return tile_of<T, M>(vectors);
     ROWS(1)
     ROWS(2)
-    ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+    ROWS(3)
+    ROWS(4) ROWS(5) ROWS(6)
 #if defined(__AVX512F__) || defined(__aarch64__)
         ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
 #endif
@@ -123,11 +124,14 @@ void block_of(const GemmBlock<T>& g) {
 // below `rows`, at most a vector; zeros up to `width`.
 template <class T>
 void turn(const T* x, int64_t step, int64_t rows, int64_t depth, T* to, int64_t to_step,
-          int64_t width) {
+          int64_t width, int64_t ahead) {
   using X = Vec<T>;
   constexpr int64_t lanes = X::kLanes;
   for (int64_t k = 0; k < depth; k += lanes) {
     int64_t count = depth - k < lanes ? depth - k : lanes;
+    // The panel after this one, which is packed when this one's product is done.
+#pragma GCC unroll 16
+    for (int r = 0; r < lanes; ++r) __builtin_prefetch(x + (r + ahead) * step + k, 0, 2);
     typename X::V v[lanes];
     if (count == lanes && rows == lanes) {
 #pragma GCC unroll 16
@@ -183,13 +187,21 @@ void panel(const T* x, int64_t row_step, int64_t depth_step, int64_t rows, int64
   for (int64_t r = 0; r < width; r += lanes) {
     int64_t left = rows - r, wide = width - r;
     turn(x + r * row_step, row_step, left < lanes ? left : lanes, depth, to + r, width,
-         wide < lanes ? wide : lanes);
+         wide < lanes ? wide : lanes, width);
   }
 }
 
 template <class T>
 void pack_left(const T* x, int64_t row_step, int64_t col_step, int64_t rows, int64_t depth,
                int64_t height, T* panels) {
+  if (row_step == 1) {  // line by line through all panels: lines are often a power of two apart
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t row = 0; row < rows; row += height) {
+        int64_t count = rows - row < height ? rows - row : height;
+        lines(x + k * col_step + row, 0, count, 1, panels + row * depth + k * count, 0, count);
+      }
+    return;
+  }
   for (int64_t row = 0; row < rows; row += height) {
     int64_t count = rows - row < height ? rows - row : height;
     panel(x + row * row_step, row_step, col_step, count, depth, count, panels + row * depth);
