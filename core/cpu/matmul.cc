@@ -1,11 +1,12 @@
-// Matrix products: OpenBLAS for the four BLAS types, cut into fixed blocks for the pool; plain
-// loops for small sizes and for integers; 16-bit floats through float.
+// Which kernel multiplies: own ones for float and double (gemm.h, gemv.h), OpenBLAS for complex
+// numbers, plain loops for small sizes and for integers; 16-bit floats through float.
 #include "cpu/matmul.h"
 
 #include <cstring>
 #include <vector>
 
 #include "cpu/blas.h"
+#include "cpu/gemv.h"
 #include "cpu/simd/small_matmul.h"
 #include "runtime/parallel.h"
 
@@ -20,20 +21,11 @@ enum Transpose { Plain = 111, Transposed = 112 };
 // thread count.
 constexpr int64_t kPieceFlops = int64_t{1} << 22;
 
+// Multiplications of a product whose operands are not worth packing.
+constexpr int64_t kSmall = 4096;
+
 template <class T>
 struct Gemm;
-template <>
-struct Gemm<float> {
-  using F = void(int, int, int, int, int, int, float, const float*, int, const float*, int, float,
-                 float*, int);
-  static constexpr const char* name = "cblas_sgemm";
-};
-template <>
-struct Gemm<double> {
-  using F = void(int, int, int, int, int, int, double, const double*, int, const double*, int,
-                 double, double*, int);
-  static constexpr const char* name = "cblas_dgemm";
-};
 template <>
 struct Gemm<ComplexFloat> {
   using F = void(int, int, int, int, int, int, const void*, const void*, int, const void*, int,
@@ -62,14 +54,8 @@ void call_blas(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulat
   int m = static_cast<int>(c.rows), n = static_cast<int>(c.cols), k = static_cast<int>(a.cols);
   int ta = a.transposed ? Transposed : Plain, tb = b.transposed ? Transposed : Plain;
   auto ld = [](const Matrix& x) { return static_cast<int>(std::max<int64_t>(x.ld, 1)); };
-  if constexpr (is_complex_v<T>) {
-    T one = 1, start = accumulate ? T(1) : T(0);
-    gemm(RowMajor, ta, tb, m, n, k, &one, a.data, ld(a), b.data, ld(b), &start, c.data, ld(c));
-  } else {
-    gemm(RowMajor, ta, tb, m, n, k, T(1), static_cast<const T*>(a.data), ld(a),
-         static_cast<const T*>(b.data), ld(b), accumulate ? T(1) : T(0), static_cast<T*>(c.data),
-         ld(c));
-  }
+  T one = 1, start = accumulate ? T(1) : T(0);
+  gemm(RowMajor, ta, tb, m, n, k, &one, a.data, ld(a), b.data, ld(b), &start, c.data, ld(c));
 }
 
 template <class T>
@@ -107,13 +93,29 @@ Matrix part(const Matrix& x, int64_t row, int64_t rows, int64_t col, int64_t col
 }
 
 template <class T>
+Strided<T> strided(const Matrix& x) {
+  return {static_cast<const T*>(x.data), x.rows, x.cols, x.transposed ? 1 : x.ld,
+          x.transposed ? x.ld : 1};
+}
+
+// Own kernels serve float and double: at every size measured (benchmarks/products.py) they are
+// ahead of OpenBLAS, which is left with complex numbers.
+template <class T>
+void own(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  int64_t m = c.rows, n = c.cols, k = a.cols;
+  auto* y = static_cast<T*>(c.data);
+  Strided<T> x = strided<T>(a), z = strided<T>(b);
+  if (m == 1) return gemv(x.data, x.col_step, z, y, 1, accumulate);
+  if (n == 1) return gemv(z.data, z.row_step, turned(x), y, c.ld, accumulate);
+  if (m * n * k <= kSmall) return small<T>(a, b, c, accumulate);
+  gemm(x, z, y, c.ld, {accumulate});
+}
+
+// Complex numbers, cut along the longer side of c.
+template <class T>
 void blas_type(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
   int64_t m = c.rows, n = c.cols, k = a.cols;
-  if constexpr (!is_complex_v<T>) {
-    if (m * n * k <= 4096) return small<T>(a, b, c, accumulate);
-  }
-  // Cut the longer side of c.
-  int64_t flops = 2 * m * n * k, pieces = std::max<int64_t>(1, flops / kPieceFlops);
+  int64_t flops = 8 * m * n * k, pieces = std::max<int64_t>(1, flops / kPieceFlops);
   bool by_rows = m >= n;
   int64_t length = by_rows ? m : n;
   int64_t grain = std::max<int64_t>((length + pieces - 1) / pieces, 64);
@@ -143,12 +145,19 @@ template <class T>
 void through_float(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
   std::vector<float> x = widened<T>(a), y = widened<T>(b), z = widened<T>(c);
   auto inner = [](const Matrix& m) { return m.transposed ? m.rows : m.cols; };
-  blas_type<float>({x.data(), a.rows, a.cols, inner(a), a.transposed},
-                   {y.data(), b.rows, b.cols, inner(b), b.transposed},
-                   {z.data(), c.rows, c.cols, c.cols, false}, accumulate);
+  own<float>({x.data(), a.rows, a.cols, inner(a), a.transposed},
+             {y.data(), b.rows, b.cols, inner(b), b.transposed},
+             {z.data(), c.rows, c.cols, c.cols, false}, accumulate);
   for (int64_t i = 0; i < c.rows; ++i)
     for (int64_t j = 0; j < c.cols; ++j)
       *at<T>(c, i, j) = T(z[static_cast<size_t>(i * c.cols + j)]);
+}
+
+// Every row of c becomes `bias`: the start of a product that is added to it.
+template <class T>
+void fill_rows(const Matrix& c, const void* bias) {
+  for (int64_t i = 0; i < c.rows; ++i)
+    std::memcpy(at<T>(c, i, 0), bias, static_cast<size_t>(c.cols) * sizeof(T));
 }
 
 }  // namespace
@@ -168,8 +177,10 @@ void matmul(DType dtype, Matrix a, Matrix b, Matrix c, bool accumulate) {
       through_float<T>(a, b, c, accumulate);
     else if constexpr (std::is_integral_v<T>)
       plain<T>(a, b, c, accumulate);
-    else
+    else if constexpr (is_complex_v<T>)
       blas_type<T>(a, b, c, accumulate);
+    else
+      own<T>(a, b, c, accumulate);
   });
 }
 
@@ -184,7 +195,7 @@ void matmul_batched(DType dtype, int64_t batch, Matrix a, int64_t a_step, Matrix
     matmul(dtype, moved(a, a_step), moved(b, b_step), moved(c, c_step), accumulate);
   };
   int64_t flops = 2 * c.rows * c.cols * std::max<int64_t>(a.cols, 1);
-  if (batch > 1 && !is_integral(dtype, true)) blas::symbol("cblas_sgemm");
+  if (batch > 1 && is_complex(dtype)) blas::symbol("cblas_cgemm");
   int64_t grain = std::max<int64_t>(1, kPieceFlops / std::max<int64_t>(flops, 1));
   if (flops >= kPieceFlops) {
     for (int64_t i = 0; i < batch; ++i) one(i);  // each product is cut itself
@@ -195,10 +206,17 @@ void matmul_batched(DType dtype, int64_t batch, Matrix a, int64_t a_step, Matrix
   });
 }
 
-void fill_rows(DType dtype, Matrix c, const void* bias) {
-  size_t bytes = static_cast<size_t>(c.cols * lampas::item_size(dtype));
-  for (int64_t i = 0; i < c.rows; ++i)
-    std::memcpy(static_cast<char*>(c.data) + i * c.ld * lampas::item_size(dtype), bias, bytes);
+void matmul_biased(DType dtype, Matrix a, Matrix b, Matrix c, const void* bias) {
+  if (c.rows == 0 || c.cols == 0) return;
+  dispatch<Everything>(dtype, "addmm_impl_cpu_", [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
+      if (c.rows > 1 && c.cols > 1 && c.rows * c.cols * a.cols > kSmall)
+        return gemm(strided<T>(a), strided<T>(b), static_cast<T*>(c.data), c.ld,
+                    {.col_bias = static_cast<const T*>(bias)});
+    fill_rows<T>(c, bias);
+    matmul(dtype, a, b, c, true);
+  });
 }
 
 }  // namespace lampas::cpu

@@ -15,11 +15,11 @@ struct Matrix {
 // c = a @ b, or c += a @ b; c row-major. All of one type. Pieces run on the pool.
 void matmul(DType dtype, Matrix a, Matrix b, Matrix c, bool accumulate);
 
+// c = a @ b + bias, which has one element for each column of c.
+void matmul_biased(DType dtype, Matrix a, Matrix b, Matrix c, const void* bias);
+
 // `batch` products at fixed distances (in elements; 0 repeats a matrix).
 void matmul_batched(DType dtype, int64_t batch, Matrix a, int64_t a_step, Matrix b, int64_t b_step,
                     Matrix c, int64_t c_step, bool accumulate);
-
-// Every row of c becomes `bias` (c.cols elements): the start of a product that is added to it.
-void fill_rows(DType dtype, Matrix c, const void* bias);
 
 }  // namespace lampas::cpu

@@ -336,8 +336,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> given) {
     Matrix a = matrix_of(flat, keep_x), w = matrix_of(weight, keep_w);
     w = {w.data, k, out, w.ld, !w.transposed};
     Matrix c{y.raw(), rows, out, std::max<int64_t>(out, 1), false};
-    if (fused) cpu::fill_rows(y.dtype(), c, start.raw());
-    cpu::matmul(y.dtype(), a, w, c, fused);
+    if (fused)
+      cpu::matmul_biased(y.dtype(), a, w, c, start.raw());
+    else
+      cpu::matmul(y.dtype(), a, w, c, false);
   }
   Tensor added = fused ? bias : Tensor();
   if (needs_grad(x, weight, added)) {

@@ -1,10 +1,11 @@
-// Recurrent networks: layers over whole and packed sequences, and single cells. Composed of linear
-// layers and rows, which bring the gradients. Source: S. Hochreiter, J. Schmidhuber, "Long
-// Short-Term Memory", 1997; K. Cho et al., "Learning Phrase Representations using RNN
-// Encoder-Decoder", 2014; H. Sak et al. (projections), 2014.
+// Recurrent networks: layers over whole and packed sequences, and single cells. Whole sequences
+// run by recurrence.h, the rest is composed of linear layers and rows, which bring the gradients.
+// Source: S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", 1997; K. Cho et al., "Learning
+// Phrase Representations using RNN Encoder-Decoder", 2014; H. Sak et al. (projections), 2014.
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "ops/primitives.h"
+#include "ops/recurrence.h"
 #include "tape/tape.h"
 
 namespace lampas::ops {
@@ -27,6 +28,8 @@ Optional<Tensor> maybe(const Tensor& x) {
 
 struct Lstm {
   static constexpr int64_t gates = 4;
+  static constexpr RnnCell cell = RnnCell::Lstm;
+  static constexpr const char* node = "MkldnnRnnLayerBackward0";
   static State step(const Tensor& from_input, const State& s, const Weights& w) {
     Tensors gate = chunk(from_input + linear(s.h, w.hh, maybe(w.bias_hh)), gates, 1);
     Tensor c = sigmoid(gate[1]) * s.c + sigmoid(gate[0]) * tanh(gate[2]);
@@ -37,6 +40,8 @@ struct Lstm {
 
 struct Gru {
   static constexpr int64_t gates = 3;
+  static constexpr RnnCell cell = RnnCell::Gru;
+  static constexpr const char* node = "StackBackward0";
   static State step(const Tensor& from_input, const State& s, const Weights& w) {
     Tensors x = chunk(from_input, gates, 1),
             h = chunk(linear(s.h, w.hh, maybe(w.bias_hh)), gates, 1);
@@ -48,6 +53,8 @@ struct Gru {
 
 struct Tanh {
   static constexpr int64_t gates = 1;
+  static constexpr RnnCell cell = RnnCell::Tanh;
+  static constexpr const char* node = "StackBackward0";
   static State step(const Tensor& from_input, const State& s, const Weights& w) {
     return {tanh(from_input + linear(s.h, w.hh, maybe(w.bias_hh))), {}};
   }
@@ -55,6 +62,8 @@ struct Tanh {
 
 struct Relu {
   static constexpr int64_t gates = 1;
+  static constexpr RnnCell cell = RnnCell::Relu;
+  static constexpr const char* node = "StackBackward0";
   static State step(const Tensor& from_input, const State& s, const Weights& w) {
     return {relu(from_input + linear(s.h, w.hh, maybe(w.bias_hh))), {}};
   }
@@ -125,6 +134,30 @@ Tensor backwards(const Sequence& sequence, const Tensor& from_input, State& s, c
   return sequence.joined(outputs);
 }
 
+// Both directions, composed of operators; recurrence.h runs whole layers where it can.
+template <class Cell>
+Tensors composed(const Tensors& in, bool reverse) {
+  Sequence sequence{in[0], {}};
+  State s{in[1], in[2]};
+  Weights w{{}, in[3], {}, in[4], {}};
+  Tensor y =
+      reverse ? backwards<Cell>(sequence, in[0], s, w) : forwards<Cell>(sequence, in[0], s, w);
+  return {y, s.h, s.c};
+}
+
+template <class Cell>
+Tensor through_time(const Sequence& sequence, const Tensor& from_input, State& s, const Weights& w,
+                    bool reverse) {
+  Tensors inputs{from_input, s.h, s.c, w.hh, w.bias_hh};
+  if (sequence.sizes.empty() && !w.hr.defined() && recurrence_fits(inputs)) {
+    Tensors out = recurrence({Cell::cell, reverse, Cell::node, composed<Cell>}, inputs);
+    s = {out[1], out[2]};
+    return out[0];
+  }
+  return reverse ? backwards<Cell>(sequence, from_input, s, w)
+                 : forwards<Cell>(sequence, from_input, s, w);
+}
+
 // What one call is made of, apart from its tensors.
 struct Network {
   bool has_biases;
@@ -173,8 +206,7 @@ Triple run(Sequence sequence, const Tensor& h0, const Tensor& c0, const Tensors&
       State s{hs[static_cast<size_t>(index)], cs[static_cast<size_t>(index)]};
       check_weights(w, Cell::gates, s);
       Tensor from_input = linear(sequence.data, w.ih, maybe(w.bias_ih));
-      outputs.push_back(d == 0 ? forwards<Cell>(sequence, from_input, s, w)
-                               : backwards<Cell>(sequence, from_input, s, w));
+      outputs.push_back(through_time<Cell>(sequence, from_input, s, w, d == 1));
       last_h.push_back(s.h);
       if (s.c.defined()) last_c.push_back(s.c);
     }

@@ -115,3 +115,23 @@ def test_attention_shares_heads():
         return place.scaled_dot_product_attention(q, k, v, enable_gqa=True)
 
     assert_agree(run, q, k, v, rtol=1e-8, atol=1e-9, second=False)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_gradients_of_gradients(kind, bidirectional):
+    import lampas
+
+    results = []
+    for module in (lampas, torch):
+        module.manual_seed(0)
+        net = getattr(module.nn, kind)(3, 4, 2, bidirectional=bidirectional).double()
+        x = module.randn(5, 2, 3, dtype=module.float64, requires_grad=True)
+        y, state = net(x)
+        last = state[1] if kind == "LSTM" else state
+        wanted = [x, *net.parameters()]
+        first = module.autograd.grad((y * y).sum() + last.sin().sum(), wanted, create_graph=True)
+        second = module.autograd.grad(sum((g * g).sum() for g in first), wanted)
+        results.append([t.detach().numpy() for t in (*first, *second)])
+    for got, want in zip(*results, strict=True):
+        assert abs(got - want).max() <= 1e-10 * max(1, abs(want).max())

@@ -1,0 +1,133 @@
+// See rnn.h. Compiled once per instruction set.
+#include "cpu/simd/rnn.h"
+
+#include "ops/math.h"
+
+namespace lampas::LAMPAS_ISA {
+namespace {
+
+// The loops read and write distinct memory, element by element: `ivdep` says so.
+template <class T>
+void lstm(const RnnRow<T>& r) {
+  int64_t n = r.size;
+  const T* __restrict x = r.x, * __restrict h = r.h, * __restrict before = r.c_before;
+  T* __restrict kept = r.kept, * __restrict c = r.c, * __restrict y = r.y;
+#pragma GCC ivdep
+  for (int64_t j = 0; j < r.count; ++j) {
+    T in = math::sigmoid(x[j] + h[j]), forget = math::sigmoid(x[n + j] + h[n + j]),
+      cell = math::tanh(x[2 * n + j] + h[2 * n + j]),
+      out = math::sigmoid(x[3 * n + j] + h[3 * n + j]);
+    T now = forget * before[j] + in * cell;
+    kept[j] = in;
+    kept[n + j] = forget;
+    kept[2 * n + j] = cell;
+    kept[3 * n + j] = out;
+    c[j] = now;
+    y[j] = out * math::tanh(now);
+  }
+}
+
+template <class T>
+void lstm_gradient(const RnnRowGradient<T>& r) {
+  int64_t n = r.size;
+  const T* __restrict kept = r.kept, * __restrict before = r.c_before, * __restrict c = r.c, * __restrict dy = r.dy;
+  T* __restrict dh = r.dh, * __restrict dc = r.dc, * __restrict dx = r.dx;
+#pragma GCC ivdep
+  for (int64_t j = 0; j < r.count; ++j) {
+    T in = kept[j], forget = kept[n + j], cell = kept[2 * n + j], out = kept[3 * n + j];
+    T g = dy ? dh[j] + dy[j] : dh[j], wide = math::tanh(c[j]);
+    T through = dc[j] + g * out * (1 - wide * wide);
+    dx[j] = through * cell * in * (1 - in);
+    dx[n + j] = through * before[j] * forget * (1 - forget);
+    dx[2 * n + j] = through * in * (1 - cell * cell);
+    dx[3 * n + j] = g * wide * out * (1 - out);
+    dc[j] = through * forget;
+    dh[j] = 0;
+  }
+}
+
+template <class T>
+void gru(const RnnRow<T>& r) {
+  int64_t n = r.size;
+  const T* __restrict x = r.x, * __restrict h = r.h, * __restrict before = r.h_before;
+  T* __restrict kept = r.kept, * __restrict y = r.y;
+#pragma GCC ivdep
+  for (int64_t j = 0; j < r.count; ++j) {
+    T reset = math::sigmoid(x[j] + h[j]), update = math::sigmoid(x[n + j] + h[n + j]),
+      from_h = h[2 * n + j], fresh = math::tanh(x[2 * n + j] + reset * from_h);
+    kept[j] = reset;
+    kept[n + j] = update;
+    kept[2 * n + j] = fresh;
+    kept[3 * n + j] = from_h;
+    y[j] = (before[j] - fresh) * update + fresh;
+  }
+}
+
+template <class T>
+void gru_gradient(const RnnRowGradient<T>& r) {
+  int64_t n = r.size;
+  const T* __restrict kept = r.kept, * __restrict before = r.h_before, * __restrict dy = r.dy;
+  T* __restrict dh = r.dh, * __restrict dx = r.dx, * __restrict dg = r.dg;
+#pragma GCC ivdep
+  for (int64_t j = 0; j < r.count; ++j) {
+    T reset = kept[j], update = kept[n + j], fresh = kept[2 * n + j], from_h = kept[3 * n + j];
+    T g = dy ? dh[j] + dy[j] : dh[j];
+    T d_fresh = g * (1 - update) * (1 - fresh * fresh);
+    T d_update = g * (before[j] - fresh) * update * (1 - update);
+    T d_reset = d_fresh * from_h * reset * (1 - reset);
+    dx[j] = d_reset;
+    dx[n + j] = d_update;
+    dx[2 * n + j] = d_fresh;
+    dg[j] = d_reset;
+    dg[n + j] = d_update;
+    dg[2 * n + j] = d_fresh * reset;
+    dh[j] = g * update;
+  }
+}
+
+template <class T>
+void simple(const RnnRow<T>& r) {
+  const T* __restrict x = r.x, * __restrict h = r.h;
+  T* __restrict y = r.y;
+  if (r.cell == RnnCell::Tanh)
+    for (int64_t j = 0; j < r.count; ++j) y[j] = math::tanh(x[j] + h[j]);
+  else
+    for (int64_t j = 0; j < r.count; ++j) {
+      T sum = x[j] + h[j];
+      y[j] = sum < 0 ? T(0) : sum;
+    }
+}
+
+template <class T>
+void simple_gradient(const RnnRowGradient<T>& r) {
+  const T* __restrict y = r.y, * __restrict dy = r.dy;
+  T* __restrict dh = r.dh, * __restrict dx = r.dx;
+  bool is_tanh = r.cell == RnnCell::Tanh;
+  for (int64_t j = 0; j < r.count; ++j) {
+    T g = dy ? dh[j] + dy[j] : dh[j];
+    T kept = y[j] > 0 ? g : T(0);
+    dx[j] = is_tanh ? g * (1 - y[j] * y[j]) : kept;
+    dh[j] = 0;
+  }
+}
+
+template <class T>
+void row(const RnnRow<T>& r) {
+  r.cell == RnnCell::Lstm ? lstm(r) : r.cell == RnnCell::Gru ? gru(r) : simple(r);
+}
+
+template <class T>
+void row_gradient(const RnnRowGradient<T>& r) {
+  r.cell == RnnCell::Lstm  ? lstm_gradient(r)
+  : r.cell == RnnCell::Gru ? gru_gradient(r)
+                           : simple_gradient(r);
+}
+
+}  // namespace
+
+void rnn_row(const RnnRow<float>& r) { row(r); }
+void rnn_row(const RnnRow<double>& r) { row(r); }
+void rnn_row_gradient(const RnnRowGradient<float>& r) { row_gradient(r); }
+void rnn_row_gradient(const RnnRowGradient<double>& r) { row_gradient(r); }
+
+}  // namespace lampas::LAMPAS_ISA
