@@ -5,6 +5,7 @@ it gives elsewhere: "Torch not compiled with CUDA enabled".
 """
 
 import collections
+import contextlib
 import importlib
 
 from lampas import hints
@@ -88,7 +89,7 @@ _define(
 )
 _define(
     """
-    init() | ipc_collect() | current_device() | set_device(device) | synchronize(device=None)
+    init() | ipc_collect() | current_device() | synchronize(device=None)
     get_device_name(device=None) | get_device_properties(device=None) | cudart()
     get_device_capability(device=None) | can_device_access_peer(device, peer_device)
     current_stream(device=None) | default_stream(device=None) | set_stream(stream)
@@ -186,10 +187,18 @@ for _kind in "Float Double Half BFloat16 Long Int Short Char Byte Bool".split():
     globals()[f"{_kind}Tensor"] = type(
         f"{_kind}Tensor", (_AbsentTensor,), {"__module__": "torch.cuda"}
     )
-for _kind in (
-    "Float Double Half BFloat16 Long Int Short Char Byte Bool ComplexFloat ComplexDouble".split()
-):
+for (
+    _kind
+) in "Float Double Half BFloat16 Long Int Short Char Byte Bool ComplexFloat ComplexDouble".split():
     _absent(f"{_kind}Storage", _lacking)
+
+
+def set_device(device):
+    """Makes a device current; a negative index does nothing. AssertionError: there is no CUDA."""
+    from lampas._utils import _get_device_index
+
+    if _get_device_index(device) >= 0:
+        _lacking()
 
 
 class device:
@@ -236,27 +245,17 @@ def stream(stream):
     return StreamContext(stream)
 
 
-class use_mem_pool:
+@contextlib.contextmanager
+def use_mem_pool(pool, device=None):
     """Context: allocations from a pool. AssertionError on entering: there is no CUDA."""
-
-    def __init__(self, pool, device=None):
-        self.pool = pool
-
-    def __enter__(self):
-        _lacking()
-
-    def __exit__(self, *_):
-        return False
+    _lacking()
+    yield
 
 
-class caching_allocator_disabled:
+@contextlib.contextmanager
+def caching_allocator_disabled():
     """Context: no cache of allocations. Without CUDA there is none, and nothing happens."""
-
-    def __enter__(self):
-        """Nothing to change."""
-
-    def __exit__(self, *_):
-        return False
+    yield
 
 
 _is_in_bad_fork = answering("torch.cuda._is_in_bad_fork", False)
