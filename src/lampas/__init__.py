@@ -54,7 +54,7 @@ newaxis = None
 
 # Loaded when first used: `lampas.nn`, or a name that lives in one of them.
 _SUBMODULES = {
-    "amp", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "export", "fft", "func",
+    "amp", "array_api", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "export", "fft", "func",
     "fx", "hub", "jit", "library", "linalg", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
