@@ -17,10 +17,11 @@ PIP := $(PY) -m pip install --quiet $(PIP_FLAGS)
 CMAKE_FLAGS := -G Ninja -DPython_EXECUTABLE=$(abspath $(PY)) \
     -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
 
-.PHONY: help demo test bench sanitize wheel lint build clean distclean
+.PHONY: help demo test test-full bench sanitize wheel lint build clean distclean
 help:
 	@echo "make demo      train LeNet on handwritten digits, write demo/report.png"
 	@echo "make test      build and run the test suite (installs PyTorch as the oracle)"
+	@echo "make test-full every operator by dtype, layout and form against PyTorch: for the night"
 	@echo "make bench     overheads and speed beside PyTorch, measured in one run"
 	@echo "make sanitize  the test suite under AddressSanitizer and UBSan"
 	@echo "make wheel     a wheel in dist/"
@@ -60,6 +61,10 @@ demo: build $(VENV)/.demo
 
 test: build $(VENV)/.test
 	$(PY) -m pytest tests $(ARGS)
+
+# No part of `make test`: it plays PyTorch's whole operator database. ARGS="--op 'linalg.*'" for some.
+test-full: build $(VENV)/.test
+	$(PY) tests/full/run.py $(ARGS)
 
 bench: build $(VENV)/.test
 	$(PY) benchmarks/overhead.py $(ARGS)

@@ -1,11 +1,18 @@
 """What many packages call, one expression a name, compared with PyTorch.
 
-The names are those that at least eight of some thirty popular packages use; each family has tests
-of its own with many more cases.
+By hand: names that at least eight of some thirty popular packages use. In `usage_calls.txt`: a call
+that `tools/usage.py` made up for every name that at least three of them use, and that works. Each
+family has tests of its own with many more cases.
 """
 
+import importlib.util
+
 import pytest
+import torch
 from agreement import agree
+from conftest import ROOT
+
+import lampas
 
 FUNCTIONS = """
 t.stack([x, x + 1], 1) | t.cat([x, y]) | t.concat([x, y], dim=-1) | t.zeros(2, 3) | t.empty(0, 2) | t.arange(1, 7, 2)
@@ -85,3 +92,34 @@ def evaluate(case, module):
 @pytest.mark.parametrize("case", cases(FUNCTIONS) + cases(MODULES) + cases(METHODS))
 def test_agrees(case):
     agree(lambda module: evaluate(case, module))
+
+
+@pytest.fixture(scope="module")
+def usage():
+    spec = importlib.util.spec_from_file_location("usage", ROOT / "tools" / "usage.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("call", (ROOT / "tests" / "usage_calls.txt").read_text().splitlines())
+def test_made_up_call(usage, call):
+    verdict, why = usage.compared(torch, lampas, call)
+    assert verdict == "works", why
+
+
+@pytest.mark.parametrize(
+    "call, verdict",
+    [
+        ("torch.relu(x)", "works"),
+        ("torch.Tensor", "works"),
+        ("x.dequantize()", "refuses"),
+        ("torch.__version__", "differs"),
+        ("torch.relu(nothing)", "works"),  # the same error in both
+    ],
+)
+def test_verdicts(usage, call, verdict):
+    assert usage.compared(torch, lampas, call)[0] == verdict
+    assert not usage.close(usage.plain(torch.ones(2)), usage.plain(lampas.zeros(2)))
+    assert usage.judge(torch, lampas, "torch.Tensor.values")[0] == "untried"
+    assert usage.resolve(lampas, "torch.nothing.here") is usage._MISSING

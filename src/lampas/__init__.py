@@ -42,7 +42,7 @@ _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
     "elementwise", "gradient", "storage", "untyped_storage", "defaults", "spectral", "factorizations",
     "solving", "eigenvalues", "matrices", "products", "contraction", "constructors", "retired", "foreach",
-    "checks", "lowrank", "absent",
+    "checks", "lowrank", "absent", "engine_names",
 )  # fmt: skip
 for _name in _FAMILIES:
     _importlib.import_module(f"lampas.ops.{_name}")
@@ -55,7 +55,7 @@ newaxis = None
 
 # Loaded when first used: `lampas.nn`, or a name that lives in one of them.
 _SUBMODULES = {
-    "amp", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "export", "fft", "func",
+    "amp", "array_api", "autograd", "backends", "compiler", "cuda", "distributed", "distributions", "export", "fft", "func",
     "fx", "hub", "jit", "library", "linalg", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
@@ -86,6 +86,7 @@ _LAZY_NAMES = {
     "segment_reduce": "ops.segments",
     "lobpcg": "ops.lobpcg",
     "from_file": "ops.files",
+    "classproperty": "_utils",
     **dict.fromkeys(
         "Storage TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage ByteStorage CharStorage "
         "ShortStorage IntStorage LongStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage".split(),
@@ -105,7 +106,7 @@ _LAZY_NAMES = {
     **dict.fromkeys(
         "bilinear conv_tbc cosine_similarity pairwise_distance pdist pixel_shuffle pixel_unshuffle "
         "native_channel_shuffle cosine_embedding_loss hinge_embedding_loss margin_ranking_loss "
-        "poisson_nll_loss triplet_margin_loss grid_sampler_2d grid_sampler_3d".split(),
+        "poisson_nll_loss triplet_margin_loss grid_sampler_2d grid_sampler_3d embedding_bag".split(),
         "nn.functional.builtins",
     ),
     **dict.fromkeys(

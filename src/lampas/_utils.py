@@ -10,6 +10,23 @@ from lampas._exceptions import ExceptionWrapper, KeyErrorMessage  # noqa: F401
 from lampas.storage import TypedStorage
 
 
+class _ClassProperty:
+    """A property of a class that is computed; see `classproperty`."""
+
+    def __init__(self, function):
+        self.fget = function
+
+    def __get__(self, instance, owner=None):
+        return self.fget.__get__(None, owner or type(instance))()
+
+
+def classproperty(func):
+    """Decorator: a method that is read as a property of the class and of its instances."""
+    return _ClassProperty(
+        func if isinstance(func, (classmethod, staticmethod)) else classmethod(func)
+    )
+
+
 def _element_size(dtype):
     """The number of bytes of one element."""
     if not isinstance(dtype, lampas.dtype):

@@ -1,6 +1,5 @@
 """`torch.hub`: weights and models by address. Downloads go to a folder and are checked by their hash."""
 
-import hashlib
 import importlib.util
 import os
 import re
@@ -9,12 +8,19 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlparse
 
-from lampas import unavailable
+from lampas import downloads, unavailable
 
-__all__ = ["download_url_to_file", "get_dir", "load", "load_state_dict_from_url", "set_dir"]
+__all__ = [
+    "download_url_to_file",
+    "get_dir",
+    "help",
+    "list",
+    "load",
+    "load_state_dict_from_url",
+    "set_dir",
+]
 HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the hash in a name such as resnet18-5c106cde.pth
 _state = {"dir": None}
-_CHUNK = 1 << 17
 
 
 def _get_torch_home():
@@ -40,47 +46,18 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
 
     hash_prefix: RuntimeError unless the SHA-256 of the content begins so. progress: a bar (needs tqdm).
     """
-    from urllib.request import Request, urlopen
-
     dst = os.path.expanduser(dst)
-    digest = hashlib.sha256()
-    with urlopen(Request(url, headers={"User-Agent": "torch.hub"})) as source:
-        descriptor, partial = tempfile.mkstemp(dir=os.path.dirname(dst) or ".", suffix=".partial")
-        try:
-            with os.fdopen(descriptor, "wb") as file, _bar(source, progress) as bar:
-                while chunk := source.read(_CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    bar.update(len(chunk))
-            found = digest.hexdigest()
-            if hash_prefix is not None and not found.startswith(hash_prefix):
-                raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{found}")')
-            os.replace(partial, dst)
-        finally:
-            if os.path.exists(partial):
-                os.unlink(partial)
-
-
-class _NoBar:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return False
-
-    def update(self, count):
-        """Shows nothing."""
-
-
-def _bar(source, progress):
-    if not progress:
-        return _NoBar()
+    descriptor, partial = tempfile.mkstemp(dir=os.path.dirname(dst) or ".", suffix=".partial")
+    os.close(descriptor)
     try:
-        from tqdm import tqdm
-    except ImportError:
-        return _NoBar()
-    total = source.headers.get("Content-Length")
-    return tqdm(total=int(total) if total else None, unit="B", unit_scale=True, unit_divisor=1024)
+        downloads.fetch(url, partial, progress, os.path.basename(dst))
+        found = downloads.digest(partial, "sha256")
+        if hash_prefix is not None and not found.startswith(hash_prefix):
+            raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{found}")')
+        os.replace(partial, dst)
+    finally:
+        if os.path.exists(partial):
+            os.unlink(partial)
 
 
 def load_state_dict_from_url(
@@ -104,49 +81,74 @@ def load_state_dict_from_url(
     return lampas.load(file, map_location=map_location, weights_only=weights_only)
 
 
-def _hubconf(repo_or_dir, source):
-    """The module `hubconf.py` of a folder, which names models by functions."""
+def _folder(repo_or_dir, source):
+    """The folder of a repository: itself, or where `owner/name[:ref]` lies below `get_dir()`."""
     if source not in ("github", "local"):
         raise ValueError(f'Unknown source: "{source}". Allowed values: "github" | "local".')
-    if source == "github":
-        raise NotImplementedError(
-            unavailable.message(
-                f"torch.hub with the repository {repo_or_dir!r}",
-                'get the repository yourself and name its folder, with source="local"',
-            )
+    if source == "local":
+        return Path(repo_or_dir)
+    repository, _, ref = repo_or_dir.partition(":")
+    owner, name = repository.split("/")
+    for branch in (ref,) if ref else ("main", "master"):
+        folder = Path(get_dir()) / "_".join((owner, name, branch.replace("/", "_")))
+        if folder.is_dir():
+            return folder
+    raise NotImplementedError(
+        unavailable.message(
+            f"torch.hub with the repository {repo_or_dir!r}, which is not in {get_dir()},",
+            'get it yourself and name its folder, with source="local"',
         )
-    file = Path(repo_or_dir) / "hubconf.py"
-    spec = importlib.util.spec_from_file_location("hubconf", file)
+    )
+
+
+def _hubconf(repo_or_dir, source):
+    """The module `hubconf.py` of a repository, which names models by functions."""
+    folder = _folder(repo_or_dir, source)
+    spec = importlib.util.spec_from_file_location("hubconf", folder / "hubconf.py")
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(repo_or_dir))
+    sys.path.insert(0, str(folder))
     try:
         spec.loader.exec_module(module)
     finally:
-        sys.path.remove(str(repo_or_dir))
-    missing = [n for n in getattr(module, "dependencies", ()) if not importlib.util.find_spec(n)]
-    if missing:
-        raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
+        sys.path.remove(str(folder))
     return module
 
 
 def _entry(module, name):
+    """A function of a `hubconf.py` whose dependencies are there."""
     if not isinstance(name, str):
         raise ValueError("Invalid input: model should be a string of function name")
+    needed = getattr(module, "dependencies", None) or ()
+    missing = [name for name in needed if not importlib.util.find_spec(name)]
+    if missing:
+        raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
     function = getattr(module, name, None)
     if not callable(function):
         raise RuntimeError(f"Cannot find callable {name} in hubconf")
     return function
 
 
-globals().update(
-    unavailable.names("torch.hub", "list help", hint="repositories on GitHub are not fetched")
-)
+def list(github, force_reload=False, skip_validation=False, trust_repo="check", verbose=True, *, source="github"):  # fmt: skip
+    """The names of the functions in a repository's `hubconf.py`.
+
+    github: "owner/name" or "owner/name:ref", which must lie below `get_dir()` already (nothing is fetched:
+    NotImplementedError), or, with source="local", which PyTorch lacks here, a folder.
+    """
+    found = vars(_hubconf(github, source)).items()
+    return [name for name, value in found if callable(value) and not name.startswith("_")]
 
 
-def load(repo_or_dir, model, *args, source="github", trust_repo=None, force_reload=False,
+def help(
+    github, model, force_reload=False, skip_validation=False, trust_repo="check", *, source="github"
+):
+    """The docstring of a function in a repository's `hubconf.py`; repositories as for `list`."""
+    return _entry(_hubconf(github, source), model).__doc__
+
+
+def load(repo_or_dir, model, *args, source="github", trust_repo="check", force_reload=False,
          verbose=True, skip_validation=False, **kwargs):  # fmt: skip
-    """The model `model(*args, **kwargs)` of a folder with a `hubconf.py` (`source="local"`).
+    """The model `model(*args, **kwargs)` of a repository or, with source="local", of a folder.
 
-    Raises NotImplementedError for a repository on GitHub.
+    Repositories as for `list`. Errors: RuntimeError for dependencies or functions that are missing.
     """
     return _entry(_hubconf(repo_or_dir, source), model)(*args, **kwargs)

@@ -515,3 +515,19 @@ def make_overridable():
 
 
 Tensor.__module__ = "torch"
+
+
+@method
+def __array_namespace__(self, *, api_version=None):
+    """The functions of the array API standard, see `lampas.array_api`. PyTorch's tensors lack this."""
+    from lampas import array_api
+
+    return array_api.namespace_for(api_version)
+
+
+@method
+def to_device(self, device, /, *, stream=None):
+    """The array on another device, as the array API standard calls `to`."""
+    if stream is not None:
+        raise NotImplementedError("Tensor.to_device: streams are not available")
+    return self.to(device)

@@ -37,6 +37,7 @@ _LAZY = {
     "gradgradcheck": "gradcheck",
     "Variable": "variable",
     "NestedIOFunction": "function",
+    "enforce_grad_layout_policy": "grad_mode",
     "detect_anomaly": "anomaly_mode",
     "set_detect_anomaly": "anomaly_mode",
     "profiler": None,
@@ -51,6 +52,8 @@ _LAZY = {
 
 
 def __getattr__(name):
+    if name in ("has_torch_function", "handle_torch_function"):
+        return getattr(importlib.import_module("lampas.overrides"), name)
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = importlib.import_module(f"{__name__}.{_LAZY[name] or name}")

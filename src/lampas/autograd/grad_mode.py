@@ -154,3 +154,33 @@ class set_multithreading_enabled(_Switch):
 
     def clone(self):
         return type(self)(self.mode)
+
+
+_gradient_layouts = True
+
+
+class enforce_grad_layout_policy(_Switch):
+    """Noted only: whether a new `grad` must have its parameter's strides (here it always may differ).
+
+    enable: bool, else TypeError. Counts at once, and until the end of a `with` block.
+    """
+
+    def __init__(self, enable=True):
+        global _gradient_layouts
+        if not isinstance(enable, bool):
+            raise TypeError(
+                "set_grad_layout_enforcement_enabled(): argument 'enabled' (position 1) must be "
+                f"bool, not {type(enable).__name__}"
+            )
+        self.prev, self.enable = _gradient_layouts, enable
+        _gradient_layouts = enable
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *_):
+        global _gradient_layouts
+        _gradient_layouts = self.prev
+
+    def clone(self):
+        return type(self)(self.enable)

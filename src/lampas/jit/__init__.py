@@ -137,6 +137,11 @@ def isinstance(obj, target_type):  # so Python's own is `builtins.isinstance` in
 def fork(func, *args, **kwargs):
     """Calls the function now; `wait` gives its result."""
     _deprecated("fork", _COMPILE)
+    return called_future(func, args, kwargs)
+
+
+def called_future(func, args, kwargs):
+    """A finished Future with the result of the call, or its error."""
     future = Future()
     try:
         future.set_result(func(*args, **kwargs))

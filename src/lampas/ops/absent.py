@@ -13,13 +13,16 @@ def _add(functions="", types="", hint=""):
 
 _add(
     "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
-    "sparse_compressed_tensor hspmm smm sspaddmm _convert_indices_from_coo_to_csr "
+    "sparse_compressed_tensor hspmm hsmm smm sspaddmm saddmm resize_as_sparse_ indices_copy values_copy "
+    "crow_indices_copy col_indices_copy ccol_indices_copy row_indices_copy native_norm _convert_indices_from_coo_to_csr "
     "_convert_indices_from_csr_to_coo",
     hint=_DENSE,
 )
 _add(
     "quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic "
-    "_make_per_tensor_quantized_tensor _make_per_channel_quantized_tensor dequantize",
+    "_make_per_tensor_quantized_tensor _make_per_channel_quantized_tensor dequantize int_repr "
+    "empty_quantized",
+    "QInt8Storage QInt32Storage QUInt8Storage QUInt4x2Storage QUInt2x4Storage",
     hint="numbers are not quantised",
 )
 _add(types="TensorType", hint=_GRAPHS)
@@ -49,6 +52,7 @@ class Stream:
 
 
 FUNCTIONS["Stream"] = Stream
+FUNCTIONS["spmm"] = FUNCTIONS["dsmm"] = _core.mm  # of dense matrices
 FUNCTIONS["Event"] = unavailable.type_("torch.Event", "the CPU has no events")
 
 

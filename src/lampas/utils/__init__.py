@@ -3,7 +3,7 @@
 import importlib
 
 _SUBMODULES = (
-    "_pytree", "checkpoint", "cpp_extension", "data", "deterministic", "dlpack", "flop_counter", "hooks",
+    "_pytree", "benchmark", "checkpoint", "cpp_extension", "data", "deterministic", "dlpack", "flop_counter", "hooks",
     "model_zoo", "tensorboard",
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ import enum
 import warnings
 
 import lampas
+from lampas import unavailable
 from lampas.utils._pytree import tree_map
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "CheckpointFunction",
     "CheckpointPolicy",
     "DefaultDeviceType",
+    "GraphExecGroup",
+    "SelectiveCheckpointContext",
     "get_device_states",
     "set_checkpoint_early_stop",
     "set_device_states",
@@ -24,6 +27,7 @@ __all__ = [
     "check_backward_validity",
     "detach_variable",
     "noop_context_fn",
+    "create_selective_checkpoint_contexts",
     "set_checkpoint_debug_enabled",
 ]
 
@@ -327,3 +331,44 @@ def _chain(functions):
         return x
 
     return run
+
+
+class GraphExecGroup:
+    """Context: several backward calls in it that share checkpoints count as one.
+
+    RuntimeError where one is entered inside another.
+    """
+
+    _current = None
+
+    def __enter__(self):
+        if GraphExecGroup._current is not None:
+            inside = GraphExecGroup._current
+            raise RuntimeError(
+                f"GraphExecGroup contexts cannot be nested. Already inside group {inside}"
+            )
+        GraphExecGroup._current = self
+        return self
+
+    def __exit__(self, *_):
+        GraphExecGroup._current = None
+
+    @classmethod
+    def _get_current_group(cls):
+        return GraphExecGroup._current
+
+
+class SelectiveCheckpointContext:
+    """What a policy is told beside the operator: whether forward runs again, and the result."""
+
+    def __init__(self, *, is_recompute, op_output=None):
+        self.is_recompute, self.op_output = is_recompute, op_output
+
+
+create_selective_checkpoint_contexts = unavailable.function(
+    "torch.utils.checkpoint.create_selective_checkpoint_contexts",
+    "operators are not shown to a policy; checkpoint whole blocks",
+)
+capture_logs = unavailable.function(
+    "torch.utils.checkpoint.capture_logs", "operators are not recorded by name"
+)

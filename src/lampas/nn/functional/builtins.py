@@ -4,6 +4,7 @@
 namespace takes them from nn.functional.
 """
 
+import lampas
 from lampas import _core
 from lampas.nn import functional as F
 from lampas.nn._reduction import CODES
@@ -78,3 +79,42 @@ bilinear, conv_tbc = F.bilinear, F.conv_tbc
 cosine_similarity, pairwise_distance, pdist = F.cosine_similarity, F.pairwise_distance, F.pdist
 pixel_shuffle, pixel_unshuffle = F.pixel_shuffle, F.pixel_unshuffle
 native_channel_shuffle = F.native_channel_shuffle
+
+
+def embedding_bag(
+    weight, indices, offsets, scale_grad_by_freq=False, mode=0, sparse=False, per_sample_weights=None,
+    include_last_offset=False, padding_idx=None,
+):  # fmt: skip
+    """(bags (B, D), bag of each index, sizes of the bags, rows of the maxima) of indices (n,).
+
+    mode: 0 sum, 1 mean, 2 max. The second result is empty for a sum, as in PyTorch; the third holds
+    zeros there, and the fourth is the third but for a maximum.
+    """
+    if per_sample_weights is not None and mode != 0:
+        raise RuntimeError("embedding_bag: per_sample_weights only supported with mode='sum'")
+    bags = F.embedding_bag(
+        indices, weight, offsets, scale_grad_by_freq=scale_grad_by_freq,
+        mode=("sum", "mean", "max")[mode], sparse=sparse, per_sample_weights=per_sample_weights,
+        include_last_offset=include_last_offset, padding_idx=padding_idx,
+    )  # fmt: skip
+    count = offsets.size(0) - bool(include_last_offset)
+    if mode == 0 and padding_idx is None:
+        sizes = offsets.new_zeros(offsets.size(0))
+        return bags, offsets.new_empty(0), sizes, sizes.clone()
+    padding_idx = padding_idx and padding_idx % weight.size(0)
+    place = lampas.arange(indices.size(0), dtype=offsets.dtype)
+    bag = lampas.searchsorted(offsets[:count].contiguous(), place, right=True) - 1
+    kept = lampas.ones_like(bag) if padding_idx is None else (indices != padding_idx).to(bag.dtype)
+    sizes = offsets.new_zeros(count).index_add(0, bag, kept)
+    if mode == 2:
+        bag_of_kept = lampas.where(kept > 0, bag, -1)
+        return bags, bag, sizes, _rows_of_maxima(weight.detach(), indices, bag_of_kept, count)
+    sizes = sizes if mode else offsets.new_zeros(offsets.size(0))
+    return bags, bag, sizes, sizes.clone()
+
+
+def _rows_of_maxima(weight, indices, bag, count):
+    """(bags, D): the row of `weight` that gives each maximum."""
+    rows = [indices[bag == b] for b in range(count)]
+    none = indices.new_zeros(weight.size(1))
+    return lampas.stack([r[weight[r].argmax(0)] if len(r) else none for r in rows])

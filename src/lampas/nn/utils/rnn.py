@@ -270,3 +270,8 @@ def unpack_sequence(packed_sequences):
     """The list of sequences of a PackedSequence, in the order of the batch."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+def copy_method_params(source_method):
+    """Decorator for type checkers: the method takes the parameters of another. It changes nothing."""
+    return lambda method: method

@@ -1,30 +1,21 @@
 """Files from the web: continued where they broke off, checked, and there only when complete.
 
-A download grows as `name.part`; only a complete file with the right checksum gets its name.
+A download grows as `name.part`; only a complete file with the right checksum gets its name. How bytes
+arrive is in `lampas.downloads`.
 """
 
-import hashlib
 import os
 
-_CHUNK = 1 << 20
-_TIMEOUT = 30.0  # seconds without an answer
+from lampas.downloads import CHUNK, digest, fetch
 
 
 class DownloadError(RuntimeError):
     """A file could not be fetched, or is not what it should be."""
 
 
-def _digest(path, algorithm):
-    state = hashlib.new(algorithm, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            state.update(chunk)
-    return state.hexdigest()
-
-
-def calculate_md5(fpath, chunk_size=_CHUNK):
+def calculate_md5(fpath, chunk_size=CHUNK):
     """The MD5 of a file, as hexadecimal digits."""
-    return _digest(fpath, "md5")
+    return digest(fpath, "md5")
 
 
 def check_md5(fpath, md5, **kwargs):
@@ -52,64 +43,14 @@ def download_url(
     os.makedirs(root, exist_ok=True)
     part = path + ".part"
     try:
-        _fetch(url, part, progress)
+        fetch(url, part, progress, filename)
     except (OSError, ValueError) as error:  # URLError is an OSError; ValueError: not a URL
         raise DownloadError(f"cannot download {url}: {error}") from None
     for algorithm, wanted in (("md5", md5), ("sha256", sha256)):
-        if wanted and not _digest(part, algorithm).startswith(wanted):
+        if wanted and not digest(part, algorithm).startswith(wanted):
             os.remove(part)
             raise DownloadError(f"{url} does not have the {algorithm} {wanted}")
     os.replace(part, path)
-
-
-def _fetch(url, part, progress):
-    """The whole of `url` in the file `part`, continuing what is there."""
-    from urllib.error import HTTPError
-
-    have = os.path.getsize(part) if os.path.isfile(part) else 0
-    try:
-        answer = _ask(url, have)
-    except HTTPError as error:
-        if not have or error.code != 416:
-            raise
-        # 416: nothing lies beyond what is there. It may be complete, it may be of another file.
-        os.remove(part)
-        have, answer = 0, _ask(url, 0)
-    with answer:
-        continued = have and answer.status == 206
-        have = have if continued else 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        bar = _bar(total, have, os.path.basename(part)[: -len(".part")], progress)
-        with open(part, "ab" if continued else "wb") as file:
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                have += len(chunk)
-                bar(len(chunk))
-    bar(None)
-    if total is not None and have != total:
-        raise OSError(f"{have} of {total} bytes arrived")
-
-
-def _ask(url, have):
-    import urllib.request  # slow to load
-
-    headers = {"User-Agent": "lampas"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
-
-
-def _bar(total, have, title, progress):
-    """A function of the arrived bytes that shows them, with tqdm where there is one; None ends."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        progress = False
-    if not progress:
-        return lambda count: None
-    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=title, leave=False)
-    return lambda count: bar.close() if count is None else bar.update(count)
 
 
 def download_any(urls, root, filename, md5=None):
