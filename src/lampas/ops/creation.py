@@ -111,6 +111,7 @@ def _over_storage(storage, dtype):
     return _core._tensor_from_storage(storage, dtype, 0, (count,), (1,))
 
 
+@composite
 def is_tensor(obj):
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
