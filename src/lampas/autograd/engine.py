@@ -73,6 +73,10 @@ def backward(
     create_graph: record backward itself, for derivatives of higher order.
     inputs: only these tensors receive gradients.
     """
+    if _core._transforms():
+        from lampas.func import levels
+
+        levels.refuse_backward()
     if inputs is not None and len(_tuple(inputs)) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     if grad_variables is not None:

@@ -34,7 +34,8 @@ PLAIN = frozenset(
 class Dual(Level):
     """One level of dual numbers."""
 
-    def __init__(self):
+    def __init__(self, functional=False):
+        self.functional = functional
         self._tangents = Notes()
 
     def close(self):
@@ -82,8 +83,17 @@ class Dual(Level):
     def takes_part(self, function, tensors):
         return any(self.tangent(x) is not None for x in tensors)
 
+    def composite(self, function, args, kwargs):
+        if function.__name__ != "__repr__":
+            return NotImplemented
+        t = self.tangent(args[0])
+        with levels.outside(self):
+            return f"{repr(args[0])[:-1]}, tangent={t!r})"
+
     def call(self, function, args, kwargs):
         name = name_of(function)
+        if levels.draws(function) and isinstance(function, levels.Composite):
+            return function(*args, **kwargs)
         if name in PLAIN:
             return function(*args, **kwargs)
         if function is _core._run_backward:
@@ -154,7 +164,7 @@ class Dual(Level):
         target, tensors = args[0], tensors_of((args, kwargs))
         grad_mode = lampas.is_grad_enabled()
         linked = grad_mode and any(x.requires_grad for x in tensors)
-        state = lampas.get_rng_state() if levels.is_random(name_of(function)) else None
+        state = lampas.get_rng_state() if levels.draws(function) else None
         with lampas.enable_grad():
             known = self._aliases(tensors, linked)
             swap = lambda x: known[id(x)][0] if id(x) in known else x  # noqa: E731

@@ -64,7 +64,7 @@ def _jvp(func, flat, spec, tangents, strict=False, has_aux=False):
                 raise ValueError(
                     f"Expected {what} to be floating point or complex, but got: {each.dtype}"
                 )
-    with Dual() as level:
+    with Dual(functional=True) as level:
         duals = [make_dual(level, x, t) for x, t in zip(flat, tangents)]
         output, aux = split_aux(func(*tree_unflatten(duals, spec)), has_aux, _WHO[:-2])
         outputs, spec_out = tree_flatten(output)

@@ -54,6 +54,8 @@ def outside(level):
 class Level:
     """One open transform, a context manager. `takes_part` and `call` say what it does."""
 
+    functional = False  # opened by a transform of `func`, inside of which backward() is refused
+
     def __enter__(self):
         _install()
         _set((*_local.stack, self))
@@ -141,7 +143,7 @@ def dispatch(function, args, kwargs):
     """What the innermost level that takes part makes of the call; NotImplemented when none does."""
     levels = _local.stack
     tensors = tensors_of((args, kwargs))
-    if isinstance(function, Composite):
+    if isinstance(function, Composite) and not draws(function):
         return _composite(levels, function, args, kwargs, tensors)
     if name_of(function) in LOOKS:
         return NotImplemented
@@ -218,6 +220,15 @@ def _changed(x, change, whole, levels):
     return levels[-1].changed(x, lambda y: _changed(y, change, whole, levels[:-1]), whole)
 
 
+def refuse_backward():
+    """Raises inside transforms of `func`, which have no leaves."""
+    if any(level.functional for level in _local.stack):
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
+            "functorch.vjp instead or call backward() outside of functorch transforms."
+        )
+
+
 def bare(x):
     """The tensor that is on the tape: inside all batches."""
     for level in reversed(_local.stack):
@@ -225,25 +236,25 @@ def bare(x):
     return x
 
 
-_installed = False
+_random = None  # the functions that draw random numbers, once a level was opened
 
 
 def _install():
-    global _installed
-    if not _installed:
-        random = [
+    global _random
+    if _random is None:
+        _random = frozenset(
             f
             for space in (_core, Tensor)
             for name, f in vars(space).items()
             if isinstance(f, _CALLABLES) and _draws(name, f)
-        ]
-        _core._set_transform_handler(dispatch, frozenset(random))
-        _installed = True
+        )
+        _core._set_transform_handler(dispatch, _random)
 
 
 _CALLABLES = (type(_core.add), type(Tensor.add))
 _DRAWING = frozenset(
-    "dropout dropout_ native_dropout rrelu_with_noise _standard_gamma _sample_dirichlet".split()
+    """dropout dropout_ native_dropout rrelu_with_noise rrelu rrelu_ _standard_gamma _sample_dirichlet
+    rand_like randn_like randint_like multinomial poisson binomial""".split()
 )
 
 
@@ -251,7 +262,8 @@ def _draws(name, function):
     return name in _DRAWING or "torch.Generator generator" in (function.__doc__ or "")
 
 
-def is_random(name):
-    """Does the operator of this name draw random numbers?"""
-    function = getattr(_core, name, None) or getattr(Tensor, name, None)
-    return isinstance(function, _CALLABLES) and _draws(name, function)
+def draws(function):
+    """Does the function draw random numbers?"""
+    if isinstance(function, Composite):
+        return function.__name__ in _DRAWING
+    return isinstance(function, _CALLABLES) and function in _random
