@@ -1,11 +1,13 @@
 // __torch_function__: who takes a call over, in which order, and the switches for it. Modes come
 // first (the innermost one, outside of which its own calls run), then types, subclasses before
-// their bases, otherwise from left to right.
+// their bases, otherwise from left to right. Last come transforms (lampas/func/levels.py), to which
+// calls go that have an argument marked by `_carry`, or that draw random numbers.
 #include "python/override.h"
 
 #include <vector>
 
 #include "python/types.h"
+#include "tape/history.h"
 
 namespace lampas::python {
 
@@ -18,7 +20,14 @@ thread_local Switch enabled = Switch::On;
 thread_local std::vector<PyObject*> modes;  // owned, innermost last
 PyObject *handler_name, *disabled_handler;
 
-void refresh() { overriding.active = overriding.types || overriding.modes > 0; }
+// Transforms: how many are open here (while one handles a call, those outside it), and what calls
+// go to: handler(function, args, kwargs) -> result or NotImplemented.
+thread_local int transforms_here = 0;
+PyObject *transform_handler = nullptr, *random_functions = nullptr;
+
+void refresh() {
+  overriding.active = overriding.types || overriding.modes > 0 || overriding.transforms > 0;
+}
 
 struct Restore {
   Switch before = enabled;
@@ -68,6 +77,38 @@ Object tuple_of(PyObject* const* items, Py_ssize_t n) {
   Object tuple(checked(PyTuple_New(n)));
   for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(items[i]));
   return tuple;
+}
+
+Object dict_of(PyObject* const* values, PyObject* names) {
+  Object dict(checked(PyDict_New()));
+  for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i)
+    if (PyDict_SetItem(dict.get(), PyTuple_GET_ITEM(names, i), values[i]) < 0) throw PythonError();
+  return dict;
+}
+
+bool carries(PyObject* o, int depth = 0) {
+  if (is_tensor(o)) {
+    const Tensor& x = unwrap(o);
+    return x->carries || (tape::is_view(x) && x->meta->base->carries);
+  }
+  if (depth > 3 || !(PyTuple_Check(o) || PyList_Check(o))) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+    if (carries(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return true;
+  return false;
+}
+
+// What the innermost open transform makes of the call; null when none takes part.
+PyObject* transformed(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
+  bool wanted = false;
+  for (Py_ssize_t i = 0; i < total && !wanted; ++i) wanted = carries(args[i]);
+  if (!wanted) wanted = PySet_Contains(random_functions, function) == 1;
+  PyErr_Clear();  // an unhashable callable is no random function
+  if (!wanted) return nullptr;
+  Object positional = tuple_of(args, n), kwargs = dict_of(args + n, names);
+  PyObject* given[] = {function, positional.get(), kwargs.get()};
+  Object result(checked(PyObject_Vectorcall(transform_handler, given, 3, nullptr)));
+  return result.get() == Py_NotImplemented ? nullptr : result.release();
 }
 
 // torch.add, torch.Tensor.add, ... as errors name a function.
@@ -152,17 +193,11 @@ void note_type(PyTypeObject* type) {
 }
 
 PyObject* taken_over(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  if (enabled == Switch::Off) return nullptr;
-  Py_ssize_t keywords = names ? PyTuple_GET_SIZE(names) : 0;
   std::vector<PyObject*> takers;
-  if (enabled == Switch::On) takers = takers_among(args, n + keywords);
-  if (takers.empty() && modes.empty()) return nullptr;
-
-  Object kwargs(checked(PyDict_New()));
-  for (Py_ssize_t i = 0; i < keywords; ++i)
-    if (PyDict_SetItem(kwargs.get(), PyTuple_GET_ITEM(names, i), args[n + i]) < 0)
-      throw PythonError();
-  return hand_over(function, takers, tuple_of(args, n), kwargs);
+  if (enabled == Switch::On) takers = takers_among(args, n + (names ? PyTuple_GET_SIZE(names) : 0));
+  if (enabled != Switch::Off && !(takers.empty() && modes.empty()))
+    return hand_over(function, takers, tuple_of(args, n), dict_of(args + n, names));
+  return transforms_here ? transformed(function, args, n, names) : nullptr;
 }
 
 PyObject* method_taken_over(const char* name, std::initializer_list<PyObject*> args) {
@@ -177,13 +212,17 @@ PyObject* method_taken_over(const char* name, PyObject* self, PyObject* const* a
 }
 
 PyObject* getter_taken_over(const char* name, PyObject* self) {
-  if (Py_TYPE(self) == tensor_type && modes.empty()) return nullptr;
+  if (Py_TYPE(self) == tensor_type && modes.empty() && !(transforms_here && carries(self)))
+    return nullptr;
   Object get(checked(PyObject_GetAttrString(attribute(name), "__get__")));
   return taken_over(get.get(), &self, 1, nullptr);
 }
 
 bool setter_taken_over(const char* name, PyObject* self, PyObject* value) {
-  if (!value || (Py_TYPE(self) == tensor_type && modes.empty())) return false;
+  if (!value) return false;
+  if (Py_TYPE(self) == tensor_type && modes.empty() &&
+      !(transforms_here && (carries(self) || carries(value))))
+    return false;
   Object set(checked(PyObject_GetAttrString(attribute(name), "__set__")));
   PyObject* args[] = {self, value};
   return static_cast<bool>(Object(taken_over(set.get(), args, 2, nullptr)));
@@ -273,6 +312,48 @@ PyObject* disabled(PyObject*, PyObject* args, PyObject* keywords) {
   });
 }
 
+// (handler, functions that draw random numbers)
+PyObject* set_transform_handler(PyObject*, PyObject* given) {
+  PyObject *handler, *random;
+  if (!PyArg_ParseTuple(given, "OO", &handler, &random)) return nullptr;
+  Py_XSETREF(transform_handler, Py_NewRef(handler));
+  Py_XSETREF(random_functions, Py_NewRef(random));
+  Py_RETURN_NONE;
+}
+
+// How many transforms see this thread's calls from now on -> how many did
+PyObject* set_transforms(PyObject*, PyObject* count) {
+  return guarded([&] {
+    CHECK(transform_handler, "nothing handles transforms yet");
+    int before = transforms_here;
+    transforms_here = static_cast<int>(to_int(count));
+    overriding.transforms += transforms_here - before;
+    refresh();
+    return PyLong_FromLong(before);
+  });
+}
+PyObject* count_transforms(PyObject*, PyObject*) { return PyLong_FromLong(transforms_here); }
+
+// From now on calls with this tensor go to the transforms.
+PyObject* carry(PyObject*, PyObject* x) {
+  return guarded([&] {
+    unwrap(x)->carries = true;
+    return Py_NewRef(x);
+  });
+}
+// The logical tensor that stands for a batch (B, ...): the first of it, without a history.
+PyObject* face_of_batch(PyObject*, PyObject* batch) {
+  return guarded([&] {
+    const Tensor& x = unwrap(batch);
+    CHECK(x.dim() > 0, "a batch has at least one dimension");
+    Span sizes = Span(x.sizes()).subspan(1), strides = Span(x.strides()).subspan(1);
+    Tensor face = x.size(0) ? view_of(x, sizes, strides) : empty(sizes, x.dtype(), x.device());
+    face->carries = true;
+    return wrap(face);
+  });
+}
+PyObject* is_carrier(PyObject*, PyObject* o) { return PyBool_FromLong(carries(o)); }
+
 PyCFunction with_keywords(PyCFunctionWithKeywords f) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
 }
@@ -282,6 +363,12 @@ PyMethodDef functions[] = {{"_set_torch_function", set_enabled, METH_O, nullptr}
                            {"_push_torch_function_mode", push_mode, METH_O, nullptr},
                            {"_pop_torch_function_mode", pop_mode, METH_NOARGS, nullptr},
                            {"_torch_function_modes", list_modes, METH_NOARGS, nullptr},
+                           {"_set_transform_handler", set_transform_handler, METH_VARARGS, nullptr},
+                           {"_set_transforms", set_transforms, METH_O, nullptr},
+                           {"_transforms", count_transforms, METH_NOARGS, nullptr},
+                           {"_carry", carry, METH_O, nullptr},
+                           {"_face_of_batch", face_of_batch, METH_O, nullptr},
+                           {"_carries", is_carrier, METH_O, nullptr},
                            {"_offer", offer, METH_VARARGS, nullptr},
                            {"_has_torch_function", takes_part, METH_O, nullptr},
                            {"_disabled_torch_function_impl", with_keywords(disabled),

@@ -11,6 +11,7 @@ struct Overriding {
   bool active = false;  // some type or mode may take part: ask further
   bool types = false;   // a tensor of a type that takes calls over has been made
   int modes = 0;        // modes on the stacks of all threads
+  int transforms = 0;   // open transforms (forward-mode levels, vmaps) of all threads
 };
 extern Overriding overriding;
 

@@ -28,6 +28,7 @@ struct TensorImpl {
   bool untracked =
       false;  // made by `.data`/detach under no version: writes do not bump the version
   bool inference = false;       // made under inference_mode
+  bool carries = false;         // an open transform knows more of it: a tangent, a batch
   bool wrapped_number = false;  // 0-d, made from a Python number: does not take part in promotion
   int64_t offset = 0;           // in elements
   int64_t numel = 1;

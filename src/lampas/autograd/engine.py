@@ -3,7 +3,15 @@
 from lampas import _core, hints
 
 Tensor = _core.Tensor
-_run = _core._run_backward
+
+
+def _run(*request):
+    """One pass of the engine; open transforms (func/levels.py) see it as an operator."""
+    if _core._transforms():
+        from lampas.func import levels
+
+        return levels.call(_core._run_backward, *request)
+    return _core._run_backward(*request)
 
 
 def _tuple(value):
@@ -65,6 +73,10 @@ def backward(
     create_graph: record backward itself, for derivatives of higher order.
     inputs: only these tensors receive gradients.
     """
+    if _core._transforms():
+        from lampas.func import levels
+
+        levels.refuse_backward()
     if inputs is not None and len(_tuple(inputs)) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     if grad_variables is not None:
@@ -162,6 +174,7 @@ def _tensor_backward(self, gradient=None, retain_graph=None, create_graph=False,
         and retain_graph is None
         and not create_graph
         and inputs is None
+        and not _core._transforms()
         and self.requires_grad
     ):
         return _core._backward(self)

@@ -94,36 +94,47 @@ class Function:
     @classmethod
     def apply(cls, *args, **kwargs):
         """Runs forward without recording, then records one node whose backward is `cls.backward`."""
-        ctx = FunctionCtx()
-        ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        recording = _core.is_grad_enabled() and any(ctx.needs_input_grad)
-        split = cls.setup_context is not Function.setup_context
-        with no_grad():
-            if split:
-                output = cls.forward(*args, **kwargs)
-                cls.setup_context(ctx, args, output)
-            else:
-                output = cls.forward(ctx, *args, **kwargs)
-        for tensor in ctx._dirty:
-            if not any(tensor is a for a in args):
-                raise RuntimeError("mark_dirty only accepts input tensors")
-        if not recording:
-            return _detached(output, args, ctx._dirty)
-        several = isinstance(output, (tuple, list))
-        outputs = tuple(output) if several else (output,)
-        backward = cls.backward if cls.backward is not Function.backward else cls.vjp
-        made = _core._record_function(
-            cls.node_name or cls.__name__ + "Backward",
-            ctx,
-            functools.partial(backward, ctx),
-            args,
-            outputs,
-            tuple(ctx._to_save),
-            tuple(ctx._dirty),
-            tuple(ctx._fixed),
-            ctx.materialize_grads,
-        )
-        return (type(output)(made) if type(output) is list else made) if several else made[0]
+        if _core._transforms():
+            from lampas.func import levels
+
+            return levels.call_marked(
+                cls.apply, lambda *a, **k: applied(cls, a, k)[1], args, kwargs
+            )
+        return applied(cls, args, kwargs)[1]
+
+
+def applied(cls, args, kwargs):
+    """(ctx, result) of `cls.apply(*args, **kwargs)`."""
+    ctx = FunctionCtx()
+    ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+    recording = _core.is_grad_enabled() and any(ctx.needs_input_grad)
+    split = cls.setup_context is not Function.setup_context
+    with no_grad():
+        if split:
+            output = cls.forward(*args, **kwargs)
+            cls.setup_context(ctx, args, output)
+        else:
+            output = cls.forward(ctx, *args, **kwargs)
+    for tensor in ctx._dirty:
+        if not any(tensor is a for a in args):
+            raise RuntimeError("mark_dirty only accepts input tensors")
+    if not recording:
+        return ctx, _detached(output, args, ctx._dirty)
+    several = isinstance(output, (tuple, list))
+    outputs = tuple(output) if several else (output,)
+    backward = cls.backward if cls.backward is not Function.backward else cls.vjp
+    made = _core._record_function(
+        cls.node_name or cls.__name__ + "Backward",
+        ctx,
+        functools.partial(backward, ctx),
+        args,
+        outputs,
+        tuple(ctx._to_save),
+        tuple(ctx._dirty),
+        tuple(ctx._fixed),
+        ctx.materialize_grads,
+    )
+    return ctx, (type(output)(made) if type(output) is list else made) if several else made[0]
 
 
 def _detached(output, args, dirty):

@@ -1,5 +1,6 @@
 """Functional transforms: grad, vjp, jvp, Jacobians, Hessians, vmap, modules as functions."""
 
+from lampas.func.forward import hessian, jacfwd, jvp, linearize
 from lampas.func.modules import (
     functional_call,
     replace_all_batch_norm_modules_,
@@ -11,11 +12,7 @@ from lampas.func.transforms import (
     functionalize,
     grad,
     grad_and_value,
-    hessian,
-    jacfwd,
     jacrev,
-    jvp,
-    linearize,
     value_and_grad,
     vjp,
 )

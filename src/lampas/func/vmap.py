@@ -1,11 +1,10 @@
-"""vmap as a loop: the function runs once per entry of the mapped dimension, results are stacked.
-
-The results are those of a batched run; the speed is that of the loop.
-"""
+"""vmap: a function of tensors, run once for a whole batch of them. How operators do that is in `batch`."""
 
 import functools
 
 import lampas
+from lampas.func import levels
+from lampas.func.batch import Batch
 from lampas.utils._pytree import tree_flatten, tree_unflatten
 
 __all__ = ["vmap"]
@@ -27,15 +26,17 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
         flat, spec = tree_flatten(args)
+        dims = _dims_of(args, in_dims, func)
         if not flat:
             raise ValueError(
                 f"vmap({_name(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying "
                 "to vmap over a function with no inputs. The latter is unsupported."
             )
-        dims = _dims_of(args, in_dims, func)
         size = _size(flat, dims, func, in_dims)
-        results = _loop(func, flat, spec, dims, kwargs, size, randomness)
-        return _gather(results, out_dims, func)
+        run = functools.partial(_run, func, spec, kwargs, randomness, out_dims)
+        if chunk_size is None or size <= chunk_size:
+            return run(flat, dims, size)
+        return _chunked(run, flat, dims, size, chunk_size, func, out_dims)
 
     return wrapper
 
@@ -55,7 +56,7 @@ def _dims_of(args, in_dims, func):
     if dims is None:
         raise ValueError(
             f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): in_dims is not compatible with the structure of "
-            f"inputs. in_dims has structure {tree_flatten(in_dims)[1]} but inputs has structure {tree_flatten(args)[1]}."
+            f"`inputs`. in_dims has structure {tree_flatten(in_dims)[1]} but inputs has structure {tree_flatten(args)[1]}."
         )
     return dims
 
@@ -77,6 +78,8 @@ def _spread(dims, tree):
         and len(dims) == len(tree)
     ):
         parts = [_spread(d, t) for d, t in zip(dims, tree)]
+    elif isinstance(tree, lampas.Tensor) and not isinstance(dims, (tuple, list, dict)):
+        return [dims]
     else:
         return None
     return None if any(p is None for p in parts) else [d for p in parts for d in p]
@@ -88,6 +91,10 @@ def _size(flat, dims, func, in_dims):
         if d is None:
             continue
         where = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
+        if not isinstance(d, int):
+            raise ValueError(
+                f"{where}Got in_dim={d} for an input but in_dim must be either an integer dimension or None."
+            )
         if not isinstance(x, lampas.Tensor):
             raise ValueError(
                 f"{where}Got in_dim={d} for an input but the input is of type {type(x)}. We cannot vmap over "
@@ -108,44 +115,66 @@ def _size(flat, dims, func, in_dims):
     return sizes[0]
 
 
-def _loop(func, flat, spec, dims, kwargs, size, randomness):
-    slices = [x.unbind(d) if d is not None else (x,) * size for x, d in zip(flat, dims)]
-    state = lampas.get_rng_state() if randomness != "different" else None
-    results = []
-    for i in range(size):
-        if randomness == "same" and i:
-            lampas.set_rng_state(state)
-        results.append(func(*tree_unflatten([s[i] for s in slices], spec), **kwargs))
-        if randomness == "error" and i == 0 and not lampas.equal(state, lampas.get_rng_state()):
-            raise RuntimeError(
-                "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
-                "'different' randomness flags on vmap or perform the randomness operation out of vmap"
-            )
-    return results
+def _run(func, spec, kwargs, randomness, out_dims, flat, dims, size):
+    with Batch(size, randomness) as level:
+        with levels.outside(level):
+            batches = [x if d is None else level.wrap(x.movedim(d, 0)) for x, d in zip(flat, dims)]
+        result = func(*tree_unflatten(batches, spec), **kwargs)
+        outputs, spec_out = tree_flatten(result)
+        places = _places(outputs, spec_out, result, out_dims, func)
+        with levels.outside(level):
+            found = [_output(level, y, d, func) for y, d in zip(outputs, places)]
+    return tree_unflatten(found, spec_out)
 
 
-def _gather(results, out_dims, func):
-    if not results:
-        raise NotImplementedError("vmap over a dimension of size 0")
-    flat = [tree_flatten(result) for result in results]
-    spec = flat[0][1]
-    single = isinstance(out_dims, int) or out_dims is None
-    if single:
-        dims = [out_dims] * len(flat[0][0])
-    else:
-        dims = _spread(
-            tuple(out_dims), results[0] if isinstance(results[0], (tuple, list)) else (results[0],)
-        )
-    if dims is None:
+def _places(outputs, spec, result, out_dims, func):
+    """out_dims for every output."""
+    if isinstance(out_dims, int) or out_dims is None:
+        return [out_dims] * len(outputs)
+    if not isinstance(out_dims, (tuple, list, dict)):
         raise ValueError(
-            f"vmap({_name(func)}, ..., out_dims={out_dims}): out_dims is not compatible with the structure of outputs."
+            f"vmap({_name(func)}, ..., out_dims={out_dims}): `out_dims` must be an int, None or a python collection of "
+            "ints representing where in the outputs the vmapped dimension should appear."
         )
-    columns = []
-    for column, d in zip(zip(*(leaves for leaves, _ in flat)), dims):
-        if not isinstance(column[0], lampas.Tensor):
+    alone = isinstance(result, lampas.Tensor) and len(out_dims) == 1
+    found = _spread(tuple(out_dims) if isinstance(out_dims, list) else out_dims,
+                    (result,) if alone else result)  # fmt: skip
+    if found is None:
+        raise ValueError(
+            f"vmap({_name(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure of "
+            f"`outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs has structure {spec}."
+        )
+    return found
+
+
+def _output(level, y, d, func):
+    """An output as the caller sees it: the batch dimension at d."""
+    if not isinstance(y, lampas.Tensor):
+        if d is None:
+            return y
+        raise ValueError(
+            f"vmap({_name(func)}, ...): `{_name(func)}` must only return Tensors, got type {type(y)}. Did you mean to "
+            "set out_dims= to None for output?"
+        )
+    batch = level.batch(y)
+    if d is None:
+        if batch is not None:
             raise ValueError(
-                f"vmap({_name(func)}, ...): `{_name(func)}` must only return Tensors, got type {type(column[0])}. Did "
-                "you mean to set out_dims= to None for output?"
+                f"vmap({_name(func)}, ...): `{_name(func)}` can not return a BatchedTensor when out_dim is None"
             )
-        columns.append(column[0] if d is None else lampas.stack(column, d))
-    return tree_unflatten(columns, spec)
+        return y
+    return level.expanded(y).movedim(0, d)
+
+
+def _chunked(run, flat, dims, size, chunk_size, func, out_dims):
+    """Parts of the batch one after the other, results joined."""
+    parts = []
+    for start in range(0, size, chunk_size):
+        n = min(chunk_size, size - start)
+        part = [x if d is None else x.narrow(d, start, n) for x, d in zip(flat, dims)]
+        parts.append(tree_flatten(run(part, dims, n)))
+    spec = parts[0][1]
+    places = _places(parts[0][0], spec, tree_unflatten(parts[0][0], spec), out_dims, func)
+    columns = zip(*(leaves for leaves, _ in parts))
+    joined = [c[0] if d is None else lampas.cat(c, d) for c, d in zip(columns, places)]
+    return tree_unflatten(joined, spec)

@@ -76,6 +76,8 @@ def _with_out(function):
 def _in_place(function, name):
     @functools.wraps(function)
     def writing(self, *args, **kwargs):
+        if _core._transforms() and _core._carries((self, args)):
+            return self.copy_(function(self, *args, **kwargs))
         _core._check_write(self)
         return _core._assign(name + "_", self, function(self, *args, **kwargs))
 
