@@ -18,7 +18,9 @@ thread_local Switch enabled = Switch::On;
 thread_local std::vector<PyObject*> modes;  // owned, innermost last
 PyObject *handler_name, *disabled_handler;
 
-void refresh() { overriding.active = overriding.types || overriding.modes > 0; }
+void refresh() {
+  overriding.active = overriding.types || overriding.modes > 0 || overriding.profiling;
+}
 
 struct Restore {
   Switch before = enabled;
@@ -143,6 +145,11 @@ PyObject* attribute(const char* name) {
 bool takes_over(PyTypeObject* type) {
   PyObject* handler = _PyType_Lookup(type, handler_name);
   return handler && handler != disabled_handler;
+}
+
+void set_profiling(bool on) {
+  overriding.profiling = on;
+  refresh();
 }
 
 void note_type(PyTypeObject* type) {
