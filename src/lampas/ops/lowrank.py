@@ -18,8 +18,9 @@ def _basis(A, q, niter, M):
 
     Q = lampas.linalg.qr(times(lampas.randn(A.shape[-1], q, dtype=A.dtype, device=A.device))).Q
     for _ in range(niter):
-        Q = lampas.linalg.qr(back(Q)).Q
-        Q = lampas.linalg.qr(times(Q)).Q
+        before, Q = Q, lampas.linalg.qr(times(lampas.linalg.qr(back(Q)).Q)).Q
+        if lampas.equal(before, Q):  # further rounds change nothing
+            break
     return Q
 
 
