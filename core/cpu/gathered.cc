@@ -3,6 +3,7 @@
 #include "cpu/gathered.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "cpu/gathering.h"
 #include "cpu/scratch.h"
@@ -101,7 +102,7 @@ struct Gathered {
   std::vector<Class> classes = classes_of(m, block_weights);
   int64_t pack_size = block_weights * s.taps();  // of one block
 
-  // The band of one piece of work, and its padded copy.
+  // The results of one piece of work.
   struct Band {
     int64_t group, first_image, images;
     int64_t begin[3], size[3];
@@ -134,24 +135,61 @@ struct Gathered {
     std::vector<int64_t> rows, places, steps;
   };
 
-  Lists lists(const Class& c, const Band& b, const PaddedCopy& copy, int64_t channels) const {
+  // What a thread holds for bands of one size.
+  struct Desk {
+    int64_t size[3] = {}, images = 0, begin = 0;
+    std::vector<Lists> lists;
+    PaddedCopy copy;
+    Scratch<T> image, sums;
+
+    bool fits(const Band& b, int axis) const {
+      return std::equal(size, size + 3, b.size) && images == b.images &&
+             (begin == b.begin[axis] || lists.size() == 1);
+    }
+  };
+
+  int64_t channel_step() const {
+    int64_t cuts = ceil_div(m.inputs * s.taps(), kDepth);
+    return ceil_div(m.inputs, std::clamp<int64_t>(cuts, 1, m.inputs));
+  }
+
+  Desk desk(const Band& b) const {
+    PaddedCopy copy(m.axes, b.size, m.inputs, m.last, sizeof(T));
+    std::vector<Lists> all;
+    for (const Class& c : classes) all.push_back(lists(c, b, copy));
+    return {{b.size[0], b.size[1], b.size[2]},
+            b.images,
+            b.begin[bands.axis],
+            std::move(all),
+            copy,
+            Scratch<T>(copy.image * b.images),
+            Scratch<T>(b.images * b.pixels * blocks.width)};
+  }
+
+  Lists lists(const Class& c, const Band& b, const PaddedCopy& copy) const {
     Lists l;
     int64_t count[3];
     for (int d = 0; d < 3; ++d)
       count[d] = std::clamp<int64_t>(m.axes[d].grid(*c.phases[d]) - b.begin[d], 0, b.size[d]);
+    int64_t total = b.images * count[0] * count[1] * count[2];
+    l.rows.resize(total);
+    l.places.resize(total);
+    int64_t *row = l.rows.data(), *place = l.places.data();
     auto result = [&](int d, int64_t i) {
       return (b.begin[d] + i) * m.axes[d].step + c.phases[d]->first;
     };
     for (int64_t n = 0; n < b.images; ++n)
       for (int64_t i = 0; i < count[0]; ++i)
-        for (int64_t j = 0; j < count[1]; ++j)
+        for (int64_t j = 0; j < count[1]; ++j) {
+          int64_t from = n * copy.image + copy.at(i, j, 0), step = copy.at(0, 0, 1);
+          int64_t to = n * b.pixels - b.first_pixel + result(2, 0) +
+                       (result(0, i) * m.axes[1].out + result(1, j)) * m.axes[2].out;
           for (int64_t k = 0; k < count[2]; ++k) {
-            l.rows.push_back(n * copy.image + copy.at(i, j, k));
-            int64_t at =
-                (result(0, i) * m.axes[1].out + result(1, j)) * m.axes[2].out + result(2, k);
-            l.places.push_back(n * b.pixels + at - b.first_pixel);
+            *row++ = from + k * step;
+            *place++ = to + k * m.axes[2].step;
           }
-    for (int64_t ch = 0; ch < channels; ++ch)
+        }
+    for (int64_t ch = 0; ch < channel_step(); ++ch)
       each_tap(c, s, [&](int64_t, int64_t, const auto& i, const auto& j, const auto& k) {
         l.steps.push_back(ch * copy.channel + copy.shift(i, j, k));
       });
@@ -159,40 +197,36 @@ struct Gathered {
   }
 
   // packed: (groups, blocks, classes, inputs, taps, width); starts: (groups, blocks, width).
-  void piece(T* y, const T* x, const T* packed, const T* starts, int64_t index, int64_t first_block,
-             int64_t end_block) const {
-    Band b = band(index);
-    PaddedCopy copy(m.axes, b.size, m.inputs, m.last, sizeof(T));
-    Scratch<T> image(copy.image * b.images), sums(b.images * b.pixels * blocks.width);
+  void piece(Desk& desk, const Band& b, T* y, const T* x, const T* packed, const T* starts,
+             int64_t first_block, int64_t end_block) const {
+    const PaddedCopy& copy = desk.copy;
     Layout from(m.groups * m.inputs, m.in_volume(), m.last);
     for (int64_t n = 0; n < b.images; ++n)
-      copy.fill(image.data() + n * copy.image,
+      copy.fill(desk.image.data() + n * copy.image,
                 x + (b.first_image + n) * from.image + b.group * m.inputs * from.channel, b.begin,
                 b.size, from);
-    int64_t cuts = ceil_div(m.inputs * s.taps(), kDepth);
-    int64_t channels = ceil_div(m.inputs, std::clamp<int64_t>(cuts, 1, m.inputs));
-    std::vector<Lists> all;
-    for (const Class& c : classes) all.push_back(lists(c, b, copy, channels));
+    int64_t channels = channel_step();
     for (int64_t block = first_block; block < end_block; ++block) {
       int64_t at = b.group * blocks.count + block;
       for (int64_t ch = 0; ch < m.inputs; ch += channels)
         for (size_t i = 0; i < classes.size(); ++i) {
           const Class& c = classes[i];
           if (ch && c.taps == 0) continue;
+          const Lists& l = desk.lists[i];
           GatheredProduct<T> p;
-          p.a = image.data() + ch * copy.channel;
-          p.rows = all[i].rows.data();
-          p.places = all[i].places.data();
-          p.steps = all[i].steps.data();
-          p.count = static_cast<int64_t>(all[i].rows.size());
+          p.a = desk.image.data() + ch * copy.channel;
+          p.rows = l.rows.data();
+          p.places = l.places.data();
+          p.steps = l.steps.data();
+          p.count = static_cast<int64_t>(l.rows.size());
           p.depth = std::min(channels, m.inputs - ch) * c.taps;
           p.width = blocks.width;
           p.b = packed + at * pack_size + c.weights + ch * c.taps * blocks.width;
-          p.c = sums.data();
+          p.c = desk.sums.data();
           p.start = ch == 0 ? starts + at * blocks.width : nullptr;
           gather::product(p);
         }
-      store(y, sums.data(), b, block);
+      store(y, desk.sums.data(), b, block);
     }
   }
 
@@ -220,9 +254,15 @@ struct Gathered {
     cuts = ceil_div(blocks.count, each);
     int64_t grain = std::max<int64_t>(kPieceWork / std::max<int64_t>(work / cuts, 1), 1);
     parallel_for(pieces * cuts, grain, [&](int64_t begin, int64_t end) {
+      std::optional<Desk> held;
       for (int64_t i = begin; i < end; ++i) {
+        Band b = band(i / cuts);
+        if (!held || !held->fits(b, bands.axis)) {
+          held.reset();
+          held.emplace(desk(b));
+        }
         int64_t first = i % cuts * each;
-        piece(y, x, packed, starts, i / cuts, first, std::min(first + each, blocks.count));
+        piece(*held, b, y, x, packed, starts, first, std::min(first + each, blocks.count));
       }
     });
   }

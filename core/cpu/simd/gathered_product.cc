@@ -123,40 +123,50 @@ void transpose_square(typename Vector<T>::V* r) {
   }
 }
 
+// One square, or what there is of it at an edge.
+template <class T>
+inline void transpose_part(T* to, int64_t to_pitch, const T* from, int64_t from_pitch, int64_t high,
+                           int64_t wide) {
+  using Vec = Vector<T>;
+  constexpr int L = Vec::kLanes;
+  typename Vec::V r[L];
+  if (high == L && wide == L) {
+#pragma GCC unroll 16
+    for (int l = 0; l < L; ++l) r[l] = Vec::load(from + l * from_pitch);
+    transpose_square<T>(r);
+#pragma GCC unroll 16
+    for (int l = 0; l < L; ++l) Vec::store(to + l * to_pitch, r[l]);
+  } else if (high == L) {
+    T part[L][L];
+    for (int l = 0; l < L; ++l)
+      for (int64_t k = 0; k < wide; ++k) part[l][k] = from[l * from_pitch + k];
+#pragma GCC unroll 16
+    for (int l = 0; l < L; ++l) r[l] = Vec::load(part[l]);
+    transpose_square<T>(r);
+#pragma GCC unroll 16
+    for (int l = 0; l < L; ++l)
+      if (l < wide) Vec::store(to + l * to_pitch, r[l]);
+  } else {
+    for (int64_t k = 0; k < wide; ++k)
+      for (int64_t l = 0; l < high; ++l) to[k * to_pitch + l] = from[l * from_pitch + k];
+  }
+}
+
+// Along the longer side, so that memory is walked through in few streams.
 template <class T>
 void transpose_all(T* to, int64_t to_pitch, const T* from, int64_t from_pitch, int64_t rows,
                    int64_t cols) {
-  using Vec = Vector<T>;
-  constexpr int L = Vec::kLanes;
-  for (int64_t i = 0; i < rows; i += L) {
-    int64_t high = rows - i < L ? rows - i : L;
-    for (int64_t j = 0; j < cols; j += L) {
-      int64_t wide = cols - j < L ? cols - j : L;
-      const T* x = from + i * from_pitch + j;
-      T* y = to + j * to_pitch + i;
-      typename Vec::V r[L];
-      if (high == L && wide == L) {
-#pragma GCC unroll 16
-        for (int l = 0; l < L; ++l) r[l] = Vec::load(x + l * from_pitch);
-        transpose_square<T>(r);
-#pragma GCC unroll 16
-        for (int l = 0; l < L; ++l) Vec::store(y + l * to_pitch, r[l]);
-      } else if (high == L) {
-        T part[L][L];
-        for (int l = 0; l < L; ++l)
-          for (int64_t k = 0; k < wide; ++k) part[l][k] = x[l * from_pitch + k];
-#pragma GCC unroll 16
-        for (int l = 0; l < L; ++l) r[l] = Vec::load(part[l]);
-        transpose_square<T>(r);
-#pragma GCC unroll 16
-        for (int l = 0; l < L; ++l)
-          if (l < wide) Vec::store(y + l * to_pitch, r[l]);
-      } else {
-        for (int64_t k = 0; k < wide; ++k)
-          for (int64_t l = 0; l < high; ++l) y[k * to_pitch + l] = x[l * from_pitch + k];
-      }
-    }
-  }
+  constexpr int L = Vector<T>::kLanes;
+  auto part = [=](int64_t i, int64_t j) {
+    transpose_part(to + j * to_pitch + i, to_pitch, from + i * from_pitch + j, from_pitch,
+                   rows - i < L ? rows - i : L, cols - j < L ? cols - j : L);
+  };
+  if (rows > cols)
+    for (int64_t j = 0; j < cols; j += L)
+      for (int64_t i = 0; i < rows; i += L) part(i, j);
+  else
+    for (int64_t i = 0; i < rows; i += L)
+      for (int64_t j = 0; j < cols; j += L) part(i, j);
 }
 
 template <class T>
@@ -194,6 +204,9 @@ void pad(T* to, const T* from, const PaddedPlane& p) {
     zero(row, wide.begin * p.item_pitch);
     if (dense)
       copy(row + wide.begin * p.item, x, (wide.end - wide.begin) * p.item);
+    else if (p.item == 1)
+      for (int64_t j = wide.begin; j < wide.end; ++j, x += p.col_step * p.in_item_pitch)
+        row[j * p.item_pitch] = *x;
     else
       for (int64_t j = wide.begin; j < wide.end; ++j, x += p.col_step * p.in_item_pitch)
         copy(row + j * p.item_pitch, x, p.item);
