@@ -51,6 +51,13 @@ Image adjoint_image(const ConvShape& s) {
           s.in[1], s.in[2],  2 - s.padding[1],  2 - s.padding[2],   s.last};
 }
 
+// Whether fewer products outweigh the transforms of the weights (cycles for every pair of channels,
+// as measured).
+bool pays(const Image& m) {
+  int64_t tiles = m.batch * m.tile_rows() * m.tile_cols(), pixels = m.batch * m.rows * m.cols;
+  return tiles * 16 / 26 + 36 < pixels * 9 / 29;
+}
+
 bool suits(const ConvShape& s) {
   int64_t lanes = gather::lanes(sizeof(float));
   bool window = s.kernel[0] == 1 && s.in[0] == 1 && s.out[0] == 1 && s.padding[0] == 0;
@@ -382,6 +389,7 @@ bool winograd_convolve(float* y, const float* x, const float* w, const float* bi
                        const ConvShape& s) {
   if (!suits(s)) return false;
   Image m = forward_image(s);
+  if (!pays(m)) return false;
   int64_t K = m.inputs * 9;
   return convolve_with(y, x, bias, m, false,
                        [=](float* to, int64_t width, int64_t g, int64_t o, int64_t used,
@@ -395,6 +403,7 @@ bool winograd_convolve_input(float* dx, const float* g, const float* w, const fl
                              const ConvShape& s) {
   if (!suits(s)) return false;
   Image m = adjoint_image(s);
+  if (!pays(m)) return false;
   return convolve_with(dx, g, bias, m, true,
                        [=](float* to, int64_t width, int64_t group, int64_t c, int64_t used,
                            int64_t first, int64_t count) {
@@ -407,7 +416,7 @@ bool winograd_convolve_input(float* dx, const float* g, const float* w, const fl
 }
 
 bool winograd_convolve_weight(float* dw, const float* g, const float* x, const ConvShape& s) {
-  if (!suits(s)) return false;
+  if (!suits(s) || !pays(forward_image(s))) return false;
   return WinogradWeight{s}.run(dw, g, x);
 }
 
