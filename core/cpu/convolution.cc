@@ -6,8 +6,10 @@
 #include "cpu/blas.h"
 #include "cpu/columns.h"
 #include "cpu/direct.h"
+#include "cpu/gathered.h"
 #include "cpu/matmul.h"
 #include "cpu/scratch.h"
+#include "cpu/winograd.h"
 #include "runtime/parallel.h"
 
 namespace lampas::cpu {
@@ -197,6 +199,11 @@ void convolve(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& b
   by_type(y, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (std::is_same_v<T, float>)
+        if (winograd_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+          return;
+      if (gathered_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+        return;
       if (direct_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s)) return;
     }
     open_blas<T>();
@@ -210,6 +217,12 @@ void convolve_input(const Tensor& dx, const Tensor& g, const Tensor& w, const Te
   by_type(dx, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (std::is_same_v<T, float>)
+        if (winograd_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias),
+                                    s))
+          return;
+      if (gathered_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+        return;
       if (direct_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
         return;
     }
@@ -224,6 +237,9 @@ void convolve_weight(const Tensor& dw, const Tensor& g, const Tensor& x, const C
     using T = decltype(tag);
     if (s.batch == 0 || s.out_volume() == 0) return zero<T>(dw);
     if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (std::is_same_v<T, float>)
+        if (winograd_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
+      if (gathered_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
       if (direct_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
     }
     open_blas<T>();

@@ -10,6 +10,7 @@ struct ConvShape {
   int64_t batch, groups, channels, outputs;
   int64_t in[3], kernel[3], out[3];
   int64_t stride[3], padding[3], dilation[3];
+  bool last = false;  // x and y have their channels last in memory; only some methods can
 
   int64_t in_volume() const { return in[0] * in[1] * in[2]; }
   int64_t out_volume() const { return out[0] * out[1] * out[2]; }

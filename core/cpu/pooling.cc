@@ -128,6 +128,10 @@ void max_row(T* y, int64_t* indices, const T* x, const PoolRow& r) {
   BY_ISA(max_pool_row(y, indices, x, r));
 }
 template <class T>
+void max_plane_of_rows(T* y, int64_t* indices, const T* x, const MaxPlane& p) {
+  BY_ISA(max_pool_plane(y, indices, x, p));
+}
+template <class T>
 void average_row(T* y, const T* x, const T* d, const PoolRow& r) {
   BY_ISA(average_pool_row(y, x, d, r));
 }
@@ -144,6 +148,41 @@ bool has_rows(const PoolShape& s) {
   return s.in_volume() < INT32_MAX && s.axes[2].kernel <= 64 &&
          s.axes[0].kernel * s.axes[1].kernel <= 4096;
 }
+
+// Whether every window has an element of the input: a dilated one may step over all of them.
+bool all_reach(const PoolAxis& a) {
+  for (int64_t o = 0; o < a.out; ++o)
+    if (a.begin(o) >= a.end(o)) return false;
+  return true;
+}
+
+// Working memory of planes of two dimensions, whose maxima are found along rows first.
+template <class T>
+struct MaxLines {
+  Scratch<T> lines;
+  Scratch<int32_t> places;
+  MaxPlane plane;
+
+  static bool suits(const PoolShape& s) {
+    return has_rows<T>(s) && all_reach(s.axes[1]) && s.axes[0].in == 1 && s.axes[0].out == 1 &&
+           s.axes[0].kernel == 1;
+  }
+  MaxLines(const PoolShape& s, bool indexed)
+      : lines(s.axes[1].in * s.axes[2].out + kPoolSlack),
+        places(indexed ? s.axes[1].in * s.axes[2].out + kPoolSlack : 0) {
+    for (int d = 0; d < 2; ++d) {
+      const PoolAxis& a = s.axes[d + 1];
+      plane.in[d] = a.in;
+      plane.out[d] = a.out;
+      plane.kernel[d] = a.kernel;
+      plane.stride[d] = a.stride;
+      plane.padding[d] = a.padding;
+      plane.dilation[d] = a.dilation;
+    }
+    plane.lines = lines.data();
+    plane.places = places.data();
+  }
+};
 
 // body(row, first output of the row, product of the divisors of depth and height)
 template <class F>
@@ -201,12 +240,22 @@ void max_pool(const Tensor& y, const Tensor& indices, const Tensor& x, const Poo
     using T = decltype(tag);
     int64_t in = s.in_volume(), out = s.out_volume();
     parallel_for(out ? s.planes : 0, plane_grain(s), [&](int64_t begin, int64_t end) {
+      if constexpr (std::is_floating_point_v<T>) {
+        if (MaxLines<T>::suits(s)) {
+          MaxLines<T> work(s, indices.defined());
+          for (int64_t p = begin; p < end; ++p)
+            max_plane_of_rows(y.data<T>() + p * out,
+                              indices.defined() ? indices.data<int64_t>() + p * out : nullptr,
+                              static_cast<const T*>(x.data<T>() + p * in), work.plane);
+          return;
+        }
+      }
       for (int64_t p = begin; p < end; ++p) {
         T* to = y.data<T>() + p * out;
         const T* from = x.data<T>() + p * in;
         int64_t* places = indices.defined() ? indices.data<int64_t>() + p * out : nullptr;
         if constexpr (std::is_floating_point_v<T>) {
-          if (has_rows<T>(s)) {
+          if (has_rows<T>(s) && all_reach(s.axes[0]) && all_reach(s.axes[1])) {
             each_row(s, [&](const PoolRow& row, int64_t at, int64_t) {
               max_row(to + at, places ? places + at : nullptr, from, row);
             });

@@ -13,7 +13,9 @@ class Scratch {
     data_ = static_cast<T*>(memory::allocate(bytes_));
   }
   ~Scratch() { memory::release(data_, bytes_); }
-  Scratch(const Scratch&) = delete;
+  Scratch(Scratch&& other) noexcept : data_(other.data_), bytes_(other.bytes_) {
+    other.data_ = nullptr;
+  }
   T* data() { return data_; }
 
  private:

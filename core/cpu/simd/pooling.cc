@@ -1,6 +1,7 @@
 // See pooling.h. Compiled once per instruction set.
 #include "cpu/simd/pooling.h"
 
+#include <cstddef>
 #include <limits>
 #include <type_traits>
 
@@ -97,6 +98,119 @@ void max_row(T* y, int64_t* indices, const T* plane, const PoolRow& r) {
   }
 }
 
+// b joins the maxima a. The first of equal ones stays, and a NaN, unless another one comes.
+template <class T>
+inline bool replaces(T b, T a) {
+  return (b > a) | (b != b);
+}
+
+// Maxima of n windows along a row: the window of output o begins at o * stride + shift. A first tap
+// that every output has starts them.
+template <class T, bool Indexed>
+void max_along(T* __restrict y, int32_t* __restrict places, const T* row, int32_t base, int64_t in,
+               int64_t n, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+  PoolRow r{nullptr, 1, in, n, kernel, stride, padding, dilation};
+  bool started = padding == 0;
+  if (!started)
+    for (int64_t o = 0; o < n; ++o) y[o] = -std::numeric_limits<T>::infinity();
+  if (!started && Indexed)
+    for (int64_t o = 0; o < n; ++o) {
+      int64_t first = o * stride - padding;
+      if (first < 0) first += (-first + dilation - 1) / dilation * dilation;
+      places[o] = base + static_cast<int32_t>(first);
+    }
+  with_stride(stride, [&](auto constant) {
+    const int64_t step = constant() ? constant() : stride;
+    const auto step32 = static_cast<int32_t>(step);
+    for (int64_t k = 0; k < kernel; ++k) {
+      int64_t shift = k * dilation - padding;
+      Inside o = inside(r, shift, 0, n);
+      const T* __restrict x = row + o.begin * step + shift;
+      T* __restrict best = y + o.begin;
+      int32_t here = base + static_cast<int32_t>(o.begin * step + shift);
+      int64_t count = o.end - o.begin;
+      if (k == 0 && started) {
+        for (int64_t i = 0; i < count; ++i) best[i] = x[i * step];
+        if constexpr (Indexed)
+          for (int64_t i = 0; i < count; ++i) places[i] = here + static_cast<int32_t>(i) * step32;
+      } else if constexpr (Indexed) {
+        int32_t* __restrict place = places + o.begin;
+        for (int64_t i = 0; i < count; ++i) {
+          T value = x[i * step];
+          bool more = replaces(value, best[i]);
+          best[i] = more ? value : best[i];
+          place[i] = more ? here + static_cast<int32_t>(i) * step32 : place[i];
+        }
+      } else {
+        for (int64_t i = 0; i < count; ++i) {
+          T value = x[i * step];
+          best[i] = replaces(value, best[i]) ? value : best[i];
+        }
+      }
+    }
+  });
+}
+
+constexpr int64_t kGroup = 16;
+
+// body(i) for i < n, a multiple of kGroup.
+template <class F>
+inline void each_group(int64_t n, F&& body) {
+  for (int64_t begin = 0; begin < n; begin += kGroup)
+    for (int64_t l = 0; l < kGroup; ++l) body(begin + l);
+}
+
+template <class T, bool Indexed>
+void max_plane(T* y, int64_t* indices, const T* plane, const MaxPlane& p) {
+  T* lines = static_cast<T*>(p.lines);
+  int32_t* places = p.places;
+  int64_t rows = p.in[0], n = p.out[1];
+  auto along = [&](int64_t row, int64_t in, int64_t count) {
+    max_along<T, Indexed>(lines + row * n, places + (Indexed ? row * n : 0), plane + row * p.in[1],
+                          static_cast<int32_t>(row * p.in[1]), in, count, p.kernel[1], p.stride[1],
+                          p.padding[1], p.dilation[1]);
+  };
+  // Windows that follow each other from row to row make one long row of the plane.
+  bool flat = p.padding[1] == 0 && n * p.stride[1] == p.in[1] &&
+              p.dilation[1] * (p.kernel[1] - 1) < p.stride[1];
+  if (flat)
+    along(0, rows * p.in[1], rows * n);
+  else
+    for (int64_t row = 0; row < rows; ++row) along(row, p.in[1], n);
+  for (int64_t o = 0; o < p.out[0]; ++o, y += n, indices += Indexed ? n : 0) {
+    int64_t first = o * p.stride[0] - p.padding[0];
+    int64_t end = first + p.dilation[0] * (p.kernel[0] - 1) + 1;
+    if (first < 0) first += (-first + p.dilation[0] - 1) / p.dilation[0] * p.dilation[0];
+    end = end < rows ? end : rows;
+    for (int64_t from = 0; from < n; from += kChunk) {
+      int64_t count = n - from < kChunk ? n - from : kChunk;
+      // Whole vectors, into the slack beyond a line: most lines are short.
+      int64_t whole = (count + kGroup - 1) / kGroup * kGroup;
+      T best[kChunk];
+      int32_t chosen[kChunk];
+      each_group(whole, [&, start = lines + first * n + from](int64_t i) { best[i] = start[i]; });
+      if constexpr (Indexed)
+        each_group(whole,
+                   [&, start = places + first * n + from](int64_t i) { chosen[i] = start[i]; });
+      for (int64_t row = first + p.dilation[0]; row < end; row += p.dilation[0]) {
+        const T* x = lines + row * n + from;
+        const int32_t* place = Indexed ? places + row * n + from : nullptr;
+        each_group(whole, [&](int64_t i) {
+          bool more = replaces(x[i], best[i]);
+          best[i] = more ? x[i] : best[i];
+          if constexpr (Indexed) chosen[i] = more ? place[i] : chosen[i];
+        });
+      }
+      __builtin_memcpy(y + from, best, static_cast<std::size_t>(count) * sizeof(T));
+      if constexpr (Indexed) {
+        int64_t wide[kChunk];
+        each_group(whole, [&](int64_t i) { wide[i] = chosen[i]; });
+        __builtin_memcpy(indices + from, wide, static_cast<std::size_t>(count) * sizeof(int64_t));
+      }
+    }
+  }
+}
+
 template <class T>
 void average_row(T* y, const T* plane, const T* divisors, const PoolRow& r) {
   for (int64_t from = 0; from < r.out; from += kChunk) {
@@ -136,6 +250,12 @@ void spread_row(T* plane, const T* g, const T* divisors, const PoolRow& r) {
 }  // namespace
 
 #define DEFINE(T)                                                                    \
+  void max_pool_plane(T* y, int64_t* indices, const T* plane, const MaxPlane& p) {   \
+    if (indices)                                                                     \
+      max_plane<T, true>(y, indices, plane, p);                                      \
+    else                                                                             \
+      max_plane<T, false>(y, nullptr, plane, p);                                     \
+  }                                                                                  \
   void max_pool_row(T* y, int64_t* indices, const T* plane, const PoolRow& r) {      \
     max_row(y, indices, plane, r);                                                   \
   }                                                                                  \

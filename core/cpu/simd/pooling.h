@@ -14,9 +14,19 @@ struct PoolRow {
   int64_t in, out, kernel, stride, padding, dilation;
 };
 
+inline constexpr int64_t kPoolSlack = 64;
+
+// Maxima of planes of two dimensions: first along rows, then along columns.
+struct MaxPlane {
+  int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
+  void* lines;      // (in[0], out[1]) values: the maxima along rows
+  int32_t* places;  // the same of their places; null: not wanted
+};
+
 #define DECLARE_FOR(T)                                                                \
   /* indices may be null */                                                           \
   void max_pool_row(T* y, int64_t* indices, const T* plane, const PoolRow& row);      \
+  void max_pool_plane(T* y, int64_t* indices, const T* plane, const MaxPlane& p);     \
   /* y = sums / divisors, one for each output */                                      \
   void average_pool_row(T* y, const T* plane, const T* divisors, const PoolRow& row); \
   /* plane += g / divisors, spread over the windows */                                \
