@@ -77,7 +77,9 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     lampas.set_num_threads(args.threads)
-    print(f"{'':24} {'GFLOP':>6} {'torch':>9} {'last':>9} {'lampas':>9} {'ratio':>6} {'GFLOP/s':>8}")
+    print(
+        f"{'':24} {'GFLOP':>6} {'torch':>9} {'last':>9} {'lampas':>9} {'ratio':>6} {'GFLOP/s':>8}"
+    )
     for name, shape in SHAPES.items():
         if args.only not in name:
             continue

@@ -193,6 +193,14 @@ void zero(const Tensor& x) {
 
 }  // namespace
 
+bool convolves_last(ConvMap map, const ConvShape& s, DType dtype) {
+  if (dtype != DType::Float && dtype != DType::Double) return false;
+  int64_t item = item_size(dtype);
+  return map == ConvMap::result  ? gathers(s, item)
+         : map == ConvMap::input ? gathers_input(s, item)
+                                 : gathers_weight(s, item);
+}
+
 void convolve(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& bias,
               const ConvShape& s) {
   if (y.numel() == 0) return;

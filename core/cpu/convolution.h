@@ -21,6 +21,11 @@ struct ConvShape {
   int64_t work() const { return group_channels() * group_outputs() * taps() * out_volume(); }
 };
 
+// Whether x and y may have their channels last in memory (ConvShape::last): for the map to the
+// result, to the input's side, to the weight's side.
+enum class ConvMap { result, input, weight };
+bool convolves_last(ConvMap map, const ConvShape& s, DType dtype);
+
 // One type for all tensors: float, double, complex or an integer type. `bias` may be undefined.
 // y = w over x, plus bias (outputs).
 void convolve(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& bias,

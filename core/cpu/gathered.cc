@@ -321,6 +321,23 @@ void pack_adjoint(T* to, const T* w, const Gathered<T>& job) {
       });
 }
 
+Map forward_map(const ConvShape& s) {
+  return {{Axis::forward(s, 0), Axis::forward(s, 1), Axis::forward(s, 2)},
+          s.batch,
+          s.groups,
+          s.group_channels(),
+          s.group_outputs(),
+          s.last};
+}
+Map adjoint_map(const ConvShape& s) {
+  return {{Axis::adjoint(s, 0), Axis::adjoint(s, 1), Axis::adjoint(s, 2)},
+          s.batch,
+          s.groups,
+          s.group_outputs(),
+          s.group_channels(),
+          s.last};
+}
+
 // Where lanes are not too empty and copies not too large.
 bool suits(const Map& m, const ConvShape& s, int64_t item) {
   int64_t lanes = gather::lanes(item);
@@ -333,14 +350,12 @@ bool suits(const Map& m, const ConvShape& s, int64_t item) {
 
 }  // namespace
 
+bool gathers(const ConvShape& s, int64_t item) { return suits(forward_map(s), s, item); }
+bool gathers_input(const ConvShape& s, int64_t item) { return suits(adjoint_map(s), s, item); }
+
 template <class T>
 bool gathered_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s) {
-  Map m{{Axis::forward(s, 0), Axis::forward(s, 1), Axis::forward(s, 2)},
-        s.batch,
-        s.groups,
-        s.group_channels(),
-        s.group_outputs(),
-        s.last};
+  Map m = forward_map(s);
   if (!suits(m, s, sizeof(T))) return false;
   Gathered<T> job{s, m};
   int64_t count = m.groups * job.blocks.count;
@@ -353,12 +368,7 @@ bool gathered_convolve(T* y, const T* x, const T* w, const T* bias, const ConvSh
 
 template <class T>
 bool gathered_convolve_input(T* dx, const T* g, const T* w, const T* bias, const ConvShape& s) {
-  Map m{{Axis::adjoint(s, 0), Axis::adjoint(s, 1), Axis::adjoint(s, 2)},
-        s.batch,
-        s.groups,
-        s.group_outputs(),
-        s.group_channels(),
-        s.last};
+  Map m = adjoint_map(s);
   if (!suits(m, s, sizeof(T))) return false;
   Gathered<T> job{s, m};
   int64_t count = m.groups * job.blocks.count;

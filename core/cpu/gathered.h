@@ -5,6 +5,11 @@
 
 namespace lampas::cpu {
 
+// Whether a map of this shape is done with channels last in memory too.
+bool gathers(const ConvShape& s, int64_t item);
+bool gathers_input(const ConvShape& s, int64_t item);
+bool gathers_weight(const ConvShape& s, int64_t item);
+
 // False when the shape is left to another method; nothing has been written then. T: float, double.
 template <class T>
 bool gathered_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s);

@@ -158,6 +158,8 @@ bool suits(const ConvShape& s, int64_t item) {
 
 }  // namespace
 
+bool gathers_weight(const ConvShape& s, int64_t item) { return suits(s, item); }
+
 template <class T>
 bool gathered_convolve_weight(T* dw, const T* g, const T* x, const ConvShape& s) {
   if (!suits(s, sizeof(T))) return false;

@@ -36,21 +36,35 @@ struct Conv {
 constexpr const char* kNode = "ConvolutionBackward0";
 constexpr const char* kSecondNode = "ConvolutionBackwardBackward0";
 
-// Values as kernels want them: row-major; 16-bit floats widened.
-Tensor operand(const Tensor& x) {
+// Values as kernels want them; 16-bit floats widened.
+Tensor operand(const Tensor& x, MemoryFormat format = MemoryFormat::Contiguous) {
   if (!x.defined()) return x;
   Tensor plain_x = x.requires_grad() ? plain(x) : x;
-  return contiguous(is_reduced(x.dtype()) ? to(plain_x, DType::Float) : plain_x);
+  return contiguous(is_reduced(x.dtype()) ? to(plain_x, DType::Float) : plain_x, format);
 }
 
-// A result of these sizes from run(its memory).
+// How a kernel is given its images: with their channels last where they lie so and it can, else
+// row-major.
+struct Given {
+  ConvShape s;
+  MemoryFormat format = MemoryFormat::Contiguous;
+
+  Given(cpu::ConvMap map, const Conv& conv, DType dtype) : s(conv.s) {
+    DType wide = is_reduced(dtype) ? DType::Float : dtype;
+    s.last = conv.format != MemoryFormat::Contiguous && cpu::convolves_last(map, s, wide);
+    if (s.last) format = conv.format;
+  }
+};
+
+// A result of these sizes in the format `wanted` from run(its memory), which has the format `made`.
 template <class F>
-Tensor computed(const Tensor& like, Span sizes, MemoryFormat format, F&& run) {
+Tensor computed(const Tensor& like, Span sizes, MemoryFormat made, MemoryFormat wanted, F&& run) {
   bool reduced = is_reduced(like.dtype());
-  Tensor y = empty(sizes, reduced ? DType::Float : like.dtype(), like.device());
+  Tensor y = empty_format(sizes, reduced ? DType::Float : like.dtype(), like.device(), made);
   run(y);
   tape::NoGrad off;
-  return in_format(reduced ? to(y, like.dtype()) : y, format);
+  y = reduced ? to(y, like.dtype()) : y;
+  return made == wanted ? y : in_format(y, wanted);
 }
 
 Tensor bias_gradient(const Tensor& g) {
@@ -68,8 +82,9 @@ Tensor to_weight(const Tensor& g, const Tensor& x, const Conv& conv);
 // y = w over x + bias.
 Tensor to_result(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv& conv,
                  const char* node) {
-  Tensor y = computed(x, conv.output(), conv.format, [&](const Tensor& y) {
-    KERNEL(convolve, y, operand(x), operand(w), operand(bias), conv.s);
+  Given given(cpu::ConvMap::result, conv, x.dtype());
+  Tensor y = computed(x, conv.output(), given.format, conv.format, [&](const Tensor& y) {
+    KERNEL(convolve, y, operand(x, given.format), operand(w), operand(bias), given.s);
   });
   if (needs_grad(x, w, bias))
     record(y, node, {x, w, bias}, {x, w}, [conv](const Backward& b) -> Tensors {
@@ -85,8 +100,9 @@ Tensor to_result(const Tensor& x, const Tensor& w, const Tensor& bias, const Con
 // The adjoint in x; with a bias, the transposed convolution of g.
 Tensor to_input(const Tensor& g, const Tensor& w, const Tensor& bias, const Conv& conv,
                 const char* node) {
-  Tensor dx = computed(g, conv.input(), conv.format, [&](const Tensor& dx) {
-    KERNEL(convolve_input, dx, operand(g), operand(w), operand(bias), conv.s);
+  Given given(cpu::ConvMap::input, conv, g.dtype());
+  Tensor dx = computed(g, conv.input(), given.format, conv.format, [&](const Tensor& dx) {
+    KERNEL(convolve_input, dx, operand(g, given.format), operand(w), operand(bias), given.s);
   });
   if (needs_grad(g, w, bias))
     record(dx, node, {g, w, bias}, {g, w}, [conv](const Backward& b) -> Tensors {
@@ -101,8 +117,10 @@ Tensor to_input(const Tensor& g, const Tensor& w, const Tensor& bias, const Conv
 
 // The adjoint in w.
 Tensor to_weight(const Tensor& g, const Tensor& x, const Conv& conv) {
-  Tensor dw = computed(g, conv.weight(), MemoryFormat::Contiguous, [&](const Tensor& dw) {
-    KERNEL(convolve_weight, dw, operand(g), operand(x), conv.s);
+  Given given(cpu::ConvMap::weight, conv, g.dtype());
+  constexpr MemoryFormat rows = MemoryFormat::Contiguous;
+  Tensor dw = computed(g, conv.weight(), rows, rows, [&](const Tensor& dw) {
+    KERNEL(convolve_weight, dw, operand(g, given.format), operand(x, given.format), given.s);
   });
   if (needs_grad(g, x))
     record(dw, kSecondNode, {g, x}, {g, x}, [conv](const Backward& b) -> Tensors {

@@ -193,17 +193,19 @@ struct Inside {
 };
 
 template <class T>
-void pad(T* to, const T* from, const PaddedPlane& p) {
+void pad(T* __restrict to, const T* __restrict from, const PaddedPlane& p) {
   Inside high(p.row, p.row_step, p.rows, p.in_rows), wide(p.col, p.col_step, p.cols, p.in_cols);
   bool dense = p.item_pitch == p.item && p.col_step * p.in_item_pitch == p.item;
   zero(to, high.begin * p.pitch);
   for (int64_t i = high.begin; i < high.end; ++i) {
-    T* row = to + i * p.pitch;
-    const T* x = from + (p.row + i * p.row_step) * p.in_pitch +
-                 (p.col + wide.begin * p.col_step) * p.in_item_pitch;
+    T* __restrict row = to + i * p.pitch;
+    const T* __restrict x = from + (p.row + i * p.row_step) * p.in_pitch +
+                            (p.col + wide.begin * p.col_step) * p.in_item_pitch;
     zero(row, wide.begin * p.item_pitch);
     if (dense)
       copy(row + wide.begin * p.item, x, (wide.end - wide.begin) * p.item);
+    else if (p.item == 1 && p.item_pitch == 1 && p.col_step * p.in_item_pitch == 2)
+      for (int64_t j = 0; j < wide.end - wide.begin; ++j) (row + wide.begin)[j] = x[2 * j];
     else if (p.item == 1)
       for (int64_t j = wide.begin; j < wide.end; ++j, x += p.col_step * p.in_item_pitch)
         row[j * p.item_pitch] = *x;
