@@ -143,14 +143,17 @@ void without_depth(int64_t m, int64_t n, T* c, int64_t ldc, const GemmEnd<T>& en
 
 template <class T>
 PackedLeft<T>::PackedLeft(const Strided<T>& a)
-    : rows_(a.rows), depth_(a.cols), height_(height_of<T>(a.rows)), store_(a.rows * a.cols) {
+    : rows_(a.rows),
+      depth_(a.cols),
+      height_(height_of<T>(a.rows)),
+      store_(std::make_unique<Scratch<T>>(a.rows * a.cols)) {
   int64_t stretch = depth_of<T>(depth_);
   for (int64_t p = 0; p < depth_; p += stretch) {
     int64_t depth = std::min(stretch, depth_ - p);
     int64_t grain = std::max<int64_t>(1, kPackPiece / (depth * height_)) * height_;
     parallel_for(rows_, grain, [&](int64_t begin, int64_t end) {
       pack_left(part(a, begin, end - begin, p, depth), height_,
-                store_.data() + p * rows_ + begin * depth);
+                store_->data() + p * rows_ + begin * depth);
     });
   }
 }

@@ -32,12 +32,12 @@ class PackedLeft {
   int64_t height() const { return height_; }
   // The panels of rows from `row` (a multiple of height()) over the stretch [from, from + count).
   const T* panels(int64_t row, int64_t from, int64_t count) const {
-    return store_.data() + from * rows_ + row * count;
+    return store_->data() + from * rows_ + row * count;
   }
 
  private:
   int64_t rows_, depth_, height_;
-  mutable Scratch<T> store_;
+  std::unique_ptr<Scratch<T>> store_;
 };
 
 // A right operand in the order of the kernel.
