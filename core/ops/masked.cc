@@ -109,7 +109,7 @@ Tensor masked_fill_value(const Tensor& x, const Tensor& mask, const Tensor& valu
       using T = decltype(tag);
       T v = *value.data<T>();
       if constexpr (is_complex_v<T>)
-        check_value(Scalar(ComplexDouble(v)), x.dtype());
+        check_value(Scalar(convert<ComplexDouble>(v)), x.dtype());
       else if constexpr (std::is_integral_v<T>)
         check_value(Scalar(static_cast<int64_t>(v)), x.dtype());
       else

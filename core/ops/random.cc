@@ -70,6 +70,8 @@ const char* type_spelling(DType dtype) {
       return "float";
     case DType::Double:
       return "double";
+    case DType::ComplexHalf:
+      return "c10::complex<c10::Half>";
     case DType::ComplexFloat:
       return "c10::complex<float>";
     default:

@@ -355,6 +355,7 @@ void add_small_types(PyObject* module) {
                   {"short", DType::Int16},
                   {"int", DType::Int32},
                   {"long", DType::Int64},
+                  {"chalf", DType::ComplexHalf},
                   {"cfloat", DType::ComplexFloat},
                   {"cdouble", DType::ComplexDouble}})
     PyModule_AddObjectRef(module, o.name, dtypes[static_cast<size_t>(o.dtype)]);

@@ -8,8 +8,6 @@ namespace lampas {
 
 namespace {
 
-constexpr int64_t kMaxDims = 64;
-
 TensorImpl* make_impl(DType dtype, Device device) {
   auto* impl = new TensorImpl;
   impl->dtype = dtype;
@@ -48,8 +46,6 @@ void TensorImpl::destroy(TensorImpl* impl) {
 int64_t checked_numel(Span sizes) {
   int64_t n = 1;
   bool empty = false;
-  CHECK(sizes.size() <= kMaxDims, "Tensors have at most ", kMaxDims, " dimensions, got ",
-        sizes.size());
   for (int64_t s : sizes) {
     CHECK(s >= 0, "Trying to create tensor with negative dimension ", s, ": ", to_string(sizes));
     if (s == 0) empty = true;
