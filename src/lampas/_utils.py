@@ -83,7 +83,7 @@ def _reduce_plain(tensor):
         size, stride = tuple(tensor.size()), tensor.stride()
     storage = TypedStorage._over(tensor.untyped_storage(), dtype)
     head = (storage, tensor.storage_offset(), size, stride, tensor.requires_grad, hooks)
-    if dtype in (lampas.uint16, lampas.uint32, lampas.uint64):
+    if dtype in (lampas.uint16, lampas.uint32, lampas.uint64, lampas.complex32):
         return _rebuild_tensor_v3, (*head, dtype)
     return _rebuild_tensor_v2, head
 
