@@ -13,7 +13,7 @@ import lampas  # noqa: E402
 NAMES = [
     "cpu", "cpu:0", "cpu:1", "meta", "meta:0", "cuda", "cuda:0", "cuda:-1", "cuda:", "cuda:a", "cuda:01",
     "mps", "mps:0", "xpu", "xpu:1", "hip", "xla:3", "privateuseone", "mtia", "vulkan", "lazy", "hpu",
-    "ipu", "maia", "fpga", "opengl", "opencl", "ideep", "mkldnn", "ve", "foo", "foo:1", "", "CPU", "cpu ",
+    "ipu", "maia", "fpga", "opengl", "opencl", "ideep", "ve", "foo", "foo:1", "", "CPU", "cpu ",
     " cpu", "a b", "cuda:0:1", "cuda: 1", "cuda:1.0", "cuda-1", ":0",
 ]  # fmt: skip
 

@@ -52,6 +52,7 @@ void write_out(const char* op, const Tensor& out, const Tensor& result, int64_t 
         to_string(result.device()), " and ", to_string(out.device()), "!");
   check_out_type(op, which, result.dtype(), out.dtype());
   check_cast(op, result.dtype(), out.dtype());
+  if (out_must_be_apart(op)) check_internal_overlap(out);  // whatever its size will be
   Tensor target = out;
   resize_output(target, result.sizes());
   check_internal_overlap(out);

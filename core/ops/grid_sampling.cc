@@ -83,7 +83,8 @@ Tensors second_gradients(const Backward& b, const GridShape& s) {
              fail("derivative for aten::grid_sampler_", spatial,
                   "d_backward_backward is not implemented");
            });
-  return {dg, dx, dgrid};
+  // As PyTorch: the nearest element's share does not move with the image.
+  return {dg, s.sampling == cpu::Sampling::nearest ? Tensor() : dx, dgrid};
 }
 
 Pair gradients(const Tensor& g, const Tensor& x, const Tensor& grid, const GridShape& s,

@@ -79,9 +79,10 @@ constexpr Rule kRules[] = {
     {1, "kthvalue", "output indices must be of scalar type Long"},
     {0, "median nanmedian",
      "Expected tensor for 'values' to have the same type as tensor for argument #2 'self'; but "
-     "type %OTensor does not equal %RTensor (while checking arguments for median)"},
+     "type torch.%OTensor does not equal torch.%RTensor (while checking arguments for median)"},
     {1, "median nanmedian",
-     "Expected tensor for argument #1 'indices' to have scalar type Long; but got %OTensor instead "
+     "Expected tensor for argument #1 'indices' to have scalar type Long; but got torch.%OTensor "
+     "instead "
      "(while checking arguments for median)"},
     {0, "mode", "expected scalar type '%R' but got '%O' for values output"},
     {1, "mode", "expected scalar type '%R' but got '%O' for indices output"},

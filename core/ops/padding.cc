@@ -25,9 +25,9 @@ Tensor _pad_from_inside(const Tensor& x, const Tensor& index, Span extents,
   }
   if (!tape::needs_grad(x)) return y;
   // Names outlive their nodes: there are six of them.
-  static const std::string names[] = {"ReflectionPad1dBackward0",  "ReflectionPad2dBackward0",
-                                      "ReflectionPad3dBackward0",  "ReplicationPad1dBackward0",
-                                      "ReplicationPad2dBackward0", "ReplicationPad3dBackward0"};
+  static const std::string names[] = {"ReflectionPad1DBackward0",  "ReflectionPad2DBackward0",
+                                      "ReflectionPad3DBackward0",  "ReplicationPad1DBackward0",
+                                      "ReplicationPad2DBackward0", "ReplicationPad3DBackward0"};
   const std::string* name = std::find(std::begin(names), std::end(names), node);
   CHECK(name != std::end(names), "_pad_from_inside: no node is called ", node);
   tape::record(y, name->c_str(), {x}, {index}, [rows, from = x.sizes()](const Backward& b) {

@@ -125,6 +125,8 @@ def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
 def _view(storage, dtype, offset, size, stride):
     if not isinstance(storage, (TypedStorage, lampas.UntypedStorage)):
         raise TypeError(f"expected a storage, but got {type(storage).__name__}")
+    if len(size) > 64:  # a stranger's file; few operators take more
+        raise RuntimeError(f"Tensors of files have at most 64 dimensions, got {len(size)}")
     return lampas._core._tensor_from_storage(storage.untyped(), dtype, offset, size, stride)
 
 

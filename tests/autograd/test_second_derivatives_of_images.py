@@ -8,6 +8,8 @@ pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
 
 from agreement import agree  # noqa: E402
 
+import lampas  # noqa: E402
+
 
 def numbers(t, *shape):
     generator = t.Generator().manual_seed(7)
@@ -29,20 +31,19 @@ def test_grid_sample(mode, padding, spatial, align):
         g = (numbers(t, *y.shape) - 0.5).requires_grad_()
         firsts = t.autograd.grad(y, (x, grid), g, create_graph=True)
         weights = [numbers(t, *first.shape) - 0.3 for first in firsts]
-        return t.autograd.grad(firsts, (x, grid, g), weights), firsts[0].grad_fn.name()
+        return t.autograd.grad(firsts, (x, grid, g), weights, allow_unused=True), firsts[0].grad_fn.name()
 
     agree(run, rtol=1e-9, atol=1e-9)
 
 
 def test_third_derivative_is_refused():
-    def run(t):
-        x = numbers(t, 1, 1, 3, 3).requires_grad_()
-        grid = (numbers(t, 1, 2, 2, 2) - 0.5).requires_grad_()
-        (first,) = t.autograd.grad(t.grid_sampler(x, grid, 0, 0, True).sum(), x, create_graph=True)
-        (second,) = t.autograd.grad((first**2).sum(), grid, create_graph=True)
-        return t.autograd.grad(second.sum(), grid)
-
-    agree(run)
+    x = numbers(lampas, 1, 1, 3, 3).requires_grad_()
+    grid = (numbers(lampas, 1, 2, 2, 2) - 0.5).requires_grad_()
+    y = lampas.grid_sampler(x, grid, 0, 0, True)
+    (first,) = lampas.autograd.grad(y.sum(), x, create_graph=True)
+    (second,) = lampas.autograd.grad((first**2).sum(), grid, create_graph=True)
+    with pytest.raises(RuntimeError, match="grid_sampler_2d_backward_backward is not implemented"):
+        lampas.autograd.grad(second.sum(), grid)
 
 
 @pytest.mark.parametrize("mode", ["reflect", "replicate"])

@@ -1,6 +1,7 @@
 """complex32: storage, conversion, views, printing and arithmetic by way of complex64."""
 
 import io
+import warnings
 
 import pytest
 
@@ -8,16 +9,18 @@ torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not install
 
 from agreement import agree  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+with warnings.catch_warnings():  # PyTorch says once that few operators take it
+    warnings.simplefilter("ignore")
+    torch.zeros(1, dtype=torch.complex32)
 
 CALLS = [
     "x", "x.dtype", "x.type()", "repr(x)", "x.real", "x.imag", "x.abs()", "x * x", "x + 1", "x * 2.5",
     "x - 1j", "x.conj()", "x.neg()", "x.sgn()", "x == x", "x.isnan()", "x.tolist()", "x[0].item()",
-    "x.to(t.complex64)", "x.to(t.float32)", "x.to(t.bool)", "x.clone()", "t.view_as_real(x)",
+    "x.to(t.complex64)", "x.to(t.bool)", "x.clone()", "t.view_as_real(x)",
     "t.view_as_complex(h)", "t.complex(h, h)", "t.zeros(2, dtype=t.chalf)", "t.ones_like(x)",
     "t.full((2,), 1j, dtype=t.complex32)", "t.tensor([1j], dtype=t.chalf)", "x[t.tensor([1])]",
     "t.cat([x, x])", "t.stack([x, x]).t().contiguous()", "x.masked_fill(m, 0)", "t.where(m, x, x)",
-    "x.nonzero()", "t.equal(x, x)", "x.element_size()", "t.chalf.to_real()", "t.float16.to_complex()",
+    "x.element_size()", "t.chalf.to_real()", "t.float16.to_complex()",
     "t.float32.to_complex()", "(h * 1j).dtype", "(h.bfloat16() * 1j).dtype", "t.result_type(h, 1j)",
     "t.promote_types(t.bfloat16, t.complex32)", "t.promote_types(t.float64, t.complex32)",
     "t.promote_types(t.int32, t.complex32)", "t.can_cast(t.complex32, t.float32)", "x.numpy()",

@@ -64,7 +64,7 @@ def _from_inside(input, pad, mode):
         positions = _POSITIONS[mode](positions, extent)
         extents.append(positions.numel())
         place = positions if place is None else place.unsqueeze(-1) * extent + positions
-    node = f"{_NODES[mode]}Pad{dims}dBackward0"
+    node = f"{_NODES[mode]}Pad{dims}DBackward0"
     return _core._pad_from_inside(input, place.reshape(-1), extents, node)
 
 
