@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
 
-from agreement import agree  # noqa: E402
+from agreement import agree
 
-import lampas  # noqa: E402
+import lampas
 
 NAMES = [
     "cpu", "cpu:0", "cpu:1", "meta", "meta:0", "cuda", "cuda:0", "cuda:-1", "cuda:", "cuda:a", "cuda:01",

@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
 
-from agreement import agree  # noqa: E402
+from agreement import agree
 
-import lampas  # noqa: E402
+import lampas
 
 
 def numbers(t, *shape):
@@ -31,7 +31,9 @@ def test_grid_sample(mode, padding, spatial, align):
         g = (numbers(t, *y.shape) - 0.5).requires_grad_()
         firsts = t.autograd.grad(y, (x, grid), g, create_graph=True)
         weights = [numbers(t, *first.shape) - 0.3 for first in firsts]
-        return t.autograd.grad(firsts, (x, grid, g), weights, allow_unused=True), firsts[0].grad_fn.name()
+        return t.autograd.grad(firsts, (x, grid, g), weights, allow_unused=True), firsts[
+            0
+        ].grad_fn.name()
 
     agree(run, rtol=1e-9, atol=1e-9)
 

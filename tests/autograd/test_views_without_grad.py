@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
 
-from agreement import agree  # noqa: E402
+from agreement import agree
 
 VIEWS = [
     "x.view(-1)", "x[0]", "x.expand(2, 3)", "x.unbind(0)[0]", "x.chunk(1)[0]", "x.detach()", "x.data",
@@ -20,7 +20,14 @@ def test_say_what_the_base_says(view, leaf):
         x = x if leaf else x * 1
         with t.no_grad():
             v = eval(view, {"x": x})
-        return v.requires_grad, v.is_leaf, v.grad_fn, v._is_view(), v._base is x, (v * 2).requires_grad
+        return (
+            v.requires_grad,
+            v.is_leaf,
+            v.grad_fn,
+            v._is_view(),
+            v._base is x,
+            (v * 2).requires_grad,
+        )
 
     agree(run)
 

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
 
-from agreement import agree  # noqa: E402
+from agreement import agree
 
 CHOICES = {
     "mode": lambda x: x.mode(0)[1],
