@@ -40,3 +40,11 @@ def test_devices_that_cannot_be_used(name, torch):
 def test_devices_are_pickled():
     device = lampas.device("mps:1")
     assert pickle.loads(pickle.dumps(device)) == device and len({device, lampas.device("mps")}) == 2
+
+
+def test_instruction_set(python):
+    source = "import lampas; print(lampas._core._isa(), lampas.__config__.show())"
+    for isa, name in (("baseline", "DEFAULT"), (lampas._core._isa(), None)):
+        shown = python(source, env={"LAMPAS_ISA": isa})
+        name = name or lampas.backends.cpu.get_cpu_capability()
+        assert shown.startswith(isa) and f"CPU capability usage: {name}\n" in shown

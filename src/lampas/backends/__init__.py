@@ -5,7 +5,7 @@ import importlib.machinery
 import sys
 import types
 
-from lampas import unavailable
+from lampas import _core, unavailable
 
 
 class _Backend(types.ModuleType):
