@@ -27,7 +27,7 @@ struct Add {
     else if constexpr (std::is_same_v<T, bool>)
       return a || b;
     else
-      return static_cast<T>(static_cast<compute_t<T>>(a) + static_cast<compute_t<T>>(b));
+      return convert<T>(convert<compute_t<T>>(a) + convert<compute_t<T>>(b));
   }
 };
 struct Multiply {
@@ -38,7 +38,7 @@ struct Multiply {
     else if constexpr (std::is_same_v<T, bool>)
       return a && b;
     else
-      return static_cast<T>(static_cast<compute_t<T>>(a) * static_cast<compute_t<T>>(b));
+      return convert<T>(convert<compute_t<T>>(a) * convert<compute_t<T>>(b));
   }
 };
 struct Maximum {  // NaN wins

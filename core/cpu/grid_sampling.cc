@@ -79,6 +79,7 @@ struct Line {
   int count;
   int64_t index[4];
   C weight[4], slope[4];
+  C bend[4] = {};  // second derivative of the weight
 };
 
 template <class C>
@@ -110,6 +111,7 @@ Line<C> cubic_line(C coordinate, int64_t size, const GridShape& s) {
         near ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
     line.slope[k] = c.slope * sign *
                     (near ? (3 * (a + 2) * d - 2 * (a + 3)) * d : (3 * a * d - 10 * a) * d + 8 * a);
+    line.bend[k] = c.slope * c.slope * (near ? 6 * (a + 2) * d - 2 * (a + 3) : 6 * a * d - 10 * a);
     line.index[k] = index_of(folded(Moving<C>{first + C(k - 1), 0}, size, s).at, size);
   }
   return line;
@@ -122,13 +124,22 @@ Line<C> line_of(C coordinate, int64_t size, const GridShape& s) {
                                         : cubic_line(coordinate, size, s);
 }
 
-// The products of the lines' taps. `at` is (x, y) or (x, y, z).
-template <class C, class T>
-Taps<C> taps_of(const T* at, const GridShape& s) {
-  Line<C> x = line_of(static_cast<C>(at[0]), s.in[2], s),
-          y = line_of(static_cast<C>(at[1]), s.in[1], s);
-  Line<C> z{1, {0}, {1}, {0}};
-  if (s.spatial == 3) z = line_of(static_cast<C>(at[2]), s.in[0], s);
+// The lines through `at`, which is (x, y) or (x, y, z).
+template <class C>
+struct Lines {
+  Line<C> x, y, z{1, {0}, {1}, {0}};
+  template <class T>
+  Lines(const T* at, const GridShape& s)
+      : x(line_of(static_cast<C>(at[0]), s.in[2], s)),
+        y(line_of(static_cast<C>(at[1]), s.in[1], s)) {
+    if (s.spatial == 3) z = line_of(static_cast<C>(at[2]), s.in[0], s);
+  }
+};
+
+// The products of the lines' taps.
+template <class C>
+Taps<C> taps_of(const Lines<C>& lines, const GridShape& s) {
+  const auto& [x, y, z] = lines;
   Taps<C> taps;
   for (int k = 0; k < z.count; ++k)
     for (int j = 0; j < y.count; ++j)
@@ -144,12 +155,38 @@ Taps<C> taps_of(const T* at, const GridShape& s) {
   return taps;
 }
 
+// How the taps' weights and their slopes change when the place moves by `step` (x, y, z).
+template <class C>
+struct Change {
+  C weight[kMost], slope[3][kMost];
+};
+template <class C>
+Change<C> change_of(const Lines<C>& lines, const C* step) {
+  const auto& [x, y, z] = lines;
+  Change<C> change;
+  int n = 0;
+  for (int k = 0; k < z.count; ++k)
+    for (int j = 0; j < y.count; ++j)
+      for (int i = 0; i < x.count; ++i, ++n) {
+        C xx = x.bend[i] * y.weight[j] * z.weight[k], yy = x.weight[i] * y.bend[j] * z.weight[k],
+          zz = x.weight[i] * y.weight[j] * z.bend[k], xy = x.slope[i] * y.slope[j] * z.weight[k],
+          xz = x.slope[i] * y.weight[j] * z.slope[k], yz = x.weight[i] * y.slope[j] * z.slope[k];
+        change.weight[n] = step[0] * x.slope[i] * y.weight[j] * z.weight[k] +
+                           step[1] * x.weight[i] * y.slope[j] * z.weight[k] +
+                           step[2] * x.weight[i] * y.weight[j] * z.slope[k];
+        change.slope[0][n] = step[0] * xx + step[1] * xy + step[2] * xz;
+        change.slope[1][n] = step[0] * xy + step[1] * yy + step[2] * yz;
+        change.slope[2][n] = step[0] * xz + step[1] * yz + step[2] * zz;
+      }
+  return change;
+}
+
 template <class T>
 void sample(T* y, const T* x, const T* grid, const GridShape& s, int64_t begin, int64_t end) {
   using C = compute_t<T>;
   int64_t volume = s.in[0] * s.in[1] * s.in[2];
   for (int64_t p = begin; p < end; ++p) {
-    Taps<C> taps = taps_of<C>(grid + p * s.spatial, s);
+    Taps<C> taps = taps_of(Lines<C>(grid + p * s.spatial, s), s);
     for (int64_t c = 0; c < s.channels; ++c) {
       C sum = 0;
       for (int n = 0; n < taps.count; ++n)
@@ -167,7 +204,7 @@ void sample_back(compute_t<T>* dx, T* dgrid, const T* g, const T* x, const T* gr
   using C = compute_t<T>;
   int64_t volume = s.in[0] * s.in[1] * s.in[2];
   for (int64_t p = 0; p < s.places; ++p) {
-    Taps<C> taps = taps_of<C>(grid + p * s.spatial, s);
+    Taps<C> taps = taps_of(Lines<C>(grid + p * s.spatial, s), s);
     C slopes[3] = {};
     for (int64_t c = 0; c < s.channels; ++c) {
       C value = static_cast<C>(g[c * s.places + p]);
@@ -180,6 +217,40 @@ void sample_back(compute_t<T>* dx, T* dgrid, const T* g, const T* x, const T* gr
       }
     }
     for (int d = 0; d < s.spatial; ++d) dgrid[p * s.spatial + d] = T(slopes[d]);
+  }
+}
+
+// One image of grid_sample_second. sums: of dx, in the compute type.
+template <class T>
+struct Second {
+  const T *of_dx, *of_dgrid, *g, *x, *grid;
+  T *dg, *dgrid;
+  compute_t<T>* sums;
+};
+template <class T>
+void sample_second(const Second<T>& t, const GridShape& s) {
+  using C = compute_t<T>;
+  int64_t volume = s.in[0] * s.in[1] * s.in[2];
+  for (int64_t p = 0; p < s.places; ++p) {
+    Lines<C> lines(t.grid + p * s.spatial, s);
+    Taps<C> taps = taps_of(lines, s);
+    C step[3] = {}, slopes[3] = {};
+    for (int d = 0; d < s.spatial; ++d) step[d] = static_cast<C>(t.of_dgrid[p * s.spatial + d]);
+    Change<C> change = change_of(lines, step);
+    for (int64_t c = 0; c < s.channels; ++c) {
+      C value = static_cast<C>(t.g[c * s.places + p]), sum = 0;
+      for (int n = 0; n < taps.count; ++n) {
+        if (taps.offset[n] < 0) continue;
+        int64_t at = c * volume + taps.offset[n];
+        C pixel = static_cast<C>(t.x[at]), incoming = static_cast<C>(t.of_dx[at]);
+        sum += taps.weight[n] * incoming + change.weight[n] * pixel;
+        t.sums[at] += value * change.weight[n];
+        for (int d = 0; d < s.spatial; ++d)
+          slopes[d] += value * (taps.slope[d][n] * incoming + change.slope[d][n] * pixel);
+      }
+      t.dg[c * s.places + p] = T(sum);
+    }
+    for (int d = 0; d < s.spatial; ++d) t.dgrid[p * s.spatial + d] = T(slopes[d]);
   }
 }
 
@@ -221,6 +292,32 @@ void grid_sample_backward(const Tensor& dgrid, const Tensor& dx, const Tensor& g
                            g.data<T>() + n * s.channels * s.places, x.data<T>() + n * image,
                            grid.data<T>() + n * s.places * s.spatial, s);
             if (!dx.defined()) continue;
+            T* to = dx.data<T>() + n * image;
+            for (int64_t i = 0; i < image; ++i) to[i] = T(sums.data()[i]);
+          }
+        });
+  });
+}
+
+void grid_sample_second(const Tensor& dg, const Tensor& dx, const Tensor& dgrid,
+                        const Tensor& of_dx, const Tensor& of_dgrid, const Tensor& g,
+                        const Tensor& x, const Tensor& grid, const GridShape& s, const char* name) {
+  dispatch<Floats>(x.dtype(), name, [&](auto tag) {
+    using T = decltype(tag);
+    using C = compute_t<T>;
+    int64_t image = s.channels * s.in[0] * s.in[1] * s.in[2], values = s.channels * s.places,
+            numbers = s.places * s.spatial;
+    parallel_for(
+        s.batch, std::max<int64_t>(kGrain / std::max<int64_t>(values, 1), 1),
+        [&](int64_t begin, int64_t end) {
+          Scratch<C> sums(image);
+          for (int64_t n = begin; n < end; ++n) {
+            std::fill_n(sums.data(), image, C(0));
+            sample_second<T>(
+                {of_dx.data<T>() + n * image, of_dgrid.data<T>() + n * numbers,
+                 g.data<T>() + n * values, x.data<T>() + n * image, grid.data<T>() + n * numbers,
+                 dg.data<T>() + n * values, dgrid.data<T>() + n * numbers, sums.data()},
+                s);
             T* to = dx.data<T>() + n * image;
             for (int64_t i = 0; i < image; ++i) to[i] = T(sums.data()[i]);
           }

@@ -24,5 +24,9 @@ void grid_sample(const Tensor& y, const Tensor& x, const Tensor& grid, const Gri
 // dx may be undefined.
 void grid_sample_backward(const Tensor& dgrid, const Tensor& dx, const Tensor& g, const Tensor& x,
                           const Tensor& grid, const GridShape& s, const char* name);
+// The gradient of grid_sample_backward by g, x and grid, given those of dx and dgrid. All defined.
+void grid_sample_second(const Tensor& dg, const Tensor& dx, const Tensor& dgrid,
+                        const Tensor& of_dx, const Tensor& of_dgrid, const Tensor& g,
+                        const Tensor& x, const Tensor& grid, const GridShape& s, const char* name);
 
 }  // namespace lampas::cpu

@@ -173,7 +173,9 @@ void matmul(DType dtype, Matrix a, Matrix b, Matrix c, bool accumulate) {
     CHECK(c.rows < INT32_MAX && c.cols < INT32_MAX && a.cols < INT32_MAX && a.ld < INT32_MAX &&
               b.ld < INT32_MAX,
           "matmul: sizes of 2**31 and above are not supported");
-    if constexpr (is_reduced_v<T>)
+    if constexpr (std::is_same_v<T, ComplexHalf>)
+      fail_dtype("addmm_impl_cpu_", dtype);
+    else if constexpr (is_reduced_v<T>)
       through_float<T>(a, b, c, accumulate);
     else if constexpr (std::is_integral_v<T>)
       plain<T>(a, b, c, accumulate);

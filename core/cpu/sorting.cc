@@ -55,6 +55,45 @@ bool repeats(const std::vector<Keyed<K>>& sorted) {
   return false;
 }
 
+// As std::sort orders them; where no keys repeat, a radix sort is quicker.
+template <class T, class K>
+void sort_as_library(std::vector<Keyed<K>>& line, std::vector<Keyed<K>>& spare, const T* first,
+                     const Lines& lines, bool descending) {
+  sort_keyed(line, spare);
+  if (!repeats(line)) return;
+  fill_keys(line, first, lines, descending);
+  std::sort(line.begin(), line.end());
+}
+
+// Hoare's selection with the median of three as pivot (R. Sedgewick, "Implementing quicksort
+// programs", 1978): line[k] is what sorting would put there. Which of equal elements that is shows.
+template <class K>
+void select(std::vector<Keyed<K>>& line, int64_t k) {
+  int64_t low = 0, high = static_cast<int64_t>(line.size()) - 1;
+  auto order = [&](int64_t a, int64_t b) {
+    if (line[b] < line[a]) std::swap(line[a], line[b]);
+  };
+  while (low < high) {
+    if (high == low + 1) return order(low, high);
+    std::swap(line[(low + high) / 2], line[low + 1]);
+    order(low + 1, high);
+    order(low, high);
+    order(low + 1, low);  // the pivot is at low, no greater one before it, no lower one behind
+    int64_t i = low + 1, j = high;
+    while (true) {
+      while (line[++i] < line[low]) {
+      }
+      while (line[low] < line[--j]) {
+      }
+      if (j < i) break;
+      std::swap(line[i], line[j]);
+    }
+    std::swap(line[low], line[j]);
+    if (j <= k) low = i;
+    if (j >= k) high = j - 1;
+  }
+}
+
 template <class T>
 bool is_nan(T x) {
   if constexpr (is_floating_v<T>)
@@ -88,11 +127,10 @@ void sort(const Tensor& indices, const Tensor& values, const Tensor& x, const Li
     T* y = values.data<T>();
     each_line(x.data<T>(), lines, descending,
               [&](auto& line, auto& spare, const T* first, int64_t i) {
-                sort_keyed(line, spare);
-                if (!stable && repeats(line)) {
-                  fill_keys(line, first, lines, descending);
-                  std::sort(line.begin(), line.end());
-                }
+                if (stable)
+                  sort_keyed(line, spare);
+                else
+                  sort_as_library(line, spare, first, lines, descending);
                 int64_t at = lines.start(i);
                 for (int64_t j = 0; j < lines.n; ++j, at += lines.inner) {
                   places[at] = line[j].place;
@@ -128,7 +166,7 @@ void kth(const Tensor& indices, const Tensor& values, const Tensor& x, const Lin
     int64_t* places = indices.data<int64_t>();
     T* y = values.data<T>();
     each_line(x.data<T>(), lines, false, [&](auto& line, auto&, const T* first, int64_t i) {
-      std::nth_element(line.begin(), line.begin() + k, line.end(), before<key_t<T>>);
+      select(line, k);
       places[i] = line[k].place;
       y[i] = first[line[k].place * lines.inner];
     });
@@ -156,7 +194,7 @@ void mode(const Tensor& indices, const Tensor& values, const Tensor& x, const Li
     int64_t* places = indices.data<int64_t>();
     T* y = values.data<T>();
     each_line(x.data<T>(), lines, false, [&](auto& line, auto& spare, const T* first, int64_t i) {
-      sort_keyed(line, spare);
+      sort_as_library(line, spare, first, lines, false);
       int64_t best = 0, best_length = 0;
       for (int64_t j = 0, run = 0; j < lines.n; ++j) {
         run = j && line[j].key == line[j - 1].key ? run + 1 : 1;

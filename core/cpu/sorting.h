@@ -16,7 +16,7 @@ void kth(const Tensor& indices, const Tensor& values, const Tensor& x, const Lin
 // The lower median; the first NaN, unless NaNs are ignored.
 void median(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
             bool ignore_nan);
-// The smallest of the most frequent elements, at its last place.
+// The smallest of the most frequent elements, at the last of its places as std::sort leaves them.
 void mode(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines);
 
 }  // namespace lampas::cpu

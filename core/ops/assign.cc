@@ -3,6 +3,7 @@
 
 #include "ops/copy.h"
 #include "ops/iterator.h"
+#include "ops/out_types.h"
 #include "ops/pointwise.h"
 #include "ops/promotion.h"
 #include "tape/history.h"
@@ -41,7 +42,7 @@ void assign_(const char* op, const Tensor& self, const Tensor& result) {
   self->requires_grad = true;
 }
 
-void write_out(const char* op, const Tensor& out, const Tensor& result) {
+void write_out(const char* op, const Tensor& out, const Tensor& result, int64_t which) {
   if (out.is(result)) return;
   CHECK(!(tape::grad_enabled() && (out->requires_grad || result->requires_grad)), op,
         "(): functions with out=... arguments don't support automatic "
@@ -49,7 +50,9 @@ void write_out(const char* op, const Tensor& out, const Tensor& result) {
   CHECK(out.device() == result.device(),
         "Expected all tensors to be on the same device, but found at least two devices, ",
         to_string(result.device()), " and ", to_string(out.device()), "!");
+  check_out_type(op, which, result.dtype(), out.dtype());
   check_cast(op, result.dtype(), out.dtype());
+  if (out_must_be_apart(op)) check_internal_overlap(out);  // whatever its size will be
   Tensor target = out;
   resize_output(target, result.sizes());
   check_internal_overlap(out);

@@ -9,7 +9,7 @@ namespace lampas::ops {
 // be castable ("result type Float can't be cast to the desired output type Long").
 void assign_(const char* op, const Tensor& self, const Tensor& result);
 // As assign_, but `out` may have any shape: it is resized (with PyTorch's warning when it was not
-// empty). Gradients do not flow into out=.
-void write_out(const char* op, const Tensor& out, const Tensor& result);
+// empty). Gradients do not flow into out=. `which` of the operator's outputs it is.
+void write_out(const char* op, const Tensor& out, const Tensor& result, int64_t which = 0);
 
 }  // namespace lampas::ops

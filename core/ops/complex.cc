@@ -67,8 +67,6 @@ Tensor view_as_complex(const Tensor& x) {
         "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
         "scalar type: ",
         label(d));
-  CHECK_KIND(d != DType::Half, NotImplemented,
-             "view_as_complex of float16: complex32 is not supported");
   CHECK(x.dim() > 0, "Input tensor must have one or more dimensions");
   size_t last = x.sizes().size() - 1;
   CHECK(x.sizes()[last] == 2, "Tensor must have a last dimension of size 2");
@@ -123,8 +121,6 @@ Tensor complex(const Tensor& re, const Tensor& im) {
         " and ", label(im.dtype()));
   CHECK(re.dtype() == im.dtype(), "Expected object of scalar type ", label(re.dtype()),
         " but got scalar type ", label(im.dtype()), " for second argument");
-  CHECK_KIND(re.dtype() != DType::Half, NotImplemented,
-             "complex of float16: complex32 is not supported");
   const Tensor* operands[] = {&re, &im};
   Tensor y = empty_result(broadcast(re.sizes(), im.sizes()), {operands, 2}, complex_of(re.dtype()),
                           re.device());

@@ -369,8 +369,11 @@ Tensor padded_by_name(const char* name, int64_t spatial, const Tensor& x, const 
   CHECK(x.dim() == spatial + 1 || x.dim() == spatial + 2, "Expected ", spatial + 1,
         "D (unbatched) or ", spatial + 2, "D (batched) input to ", name,
         ", but got input of size: ", to_string(x.sizes()));
-  CHECK(w.dim() == spatial + 2, "Expected ", spatial + 2, "-dimensional weight for ", name,
-        ", but got weight of size: ", to_string(w.sizes()));
+  CHECK(w.dim() > 2, "weight should have at least three dimensions");
+  CHECK(w.dim() == spatial + 2, "Expected ", w.dim(), "-dimensional input for ", w.dim(),
+        "-dimensional weight", to_string(w.sizes()), ", but got ", spatial + 2,
+        "-dimensional input of size ",
+        to_string(x.dim() == spatial + 2 ? x.sizes() : unsqueeze(x, 0).sizes()), " instead");
   CHECK(std::all_of(stride.begin(), stride.end(), [](int64_t v) { return v == 1; }),
         "padding='same' is not supported for strided convolutions");
   Dims steps = expanded(dilation, spatial, "dilation"), both, extra;

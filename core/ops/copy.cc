@@ -44,6 +44,8 @@ const char* cpp_name(DType dtype) {
       return "float";
     case DType::Double:
       return "double";
+    case DType::ComplexHalf:
+      return "c10::complex<c10::Half>";
     case DType::ComplexFloat:
       return "c10::complex<float>";
     case DType::ComplexDouble:
@@ -56,6 +58,7 @@ const char* cpp_name(DType dtype) {
 double largest(DType dtype) {
   switch (dtype) {
     case DType::Half:
+    case DType::ComplexHalf:
       return 65504;
     case DType::BFloat16:
       return 3.3895313892515355e38;
@@ -186,6 +189,7 @@ CONVERSION(to_short, Int16)
 CONVERSION(to_char, Int8)
 CONVERSION(to_byte, UInt8)
 CONVERSION(to_bool, Bool)
+CONVERSION(to_chalf, ComplexHalf)
 CONVERSION(to_cfloat, ComplexFloat)
 CONVERSION(to_cdouble, ComplexDouble)
 #undef CONVERSION

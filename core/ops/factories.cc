@@ -148,7 +148,7 @@ namespace {
 int64_t range_length(const Scalar& start, const Scalar& end, const Scalar& step) {
   if (start.is_integral() && end.is_integral() && step.is_integral()) {
     int64_t a = start.to<int64_t>(), b = end.to<int64_t>(), s = step.to<int64_t>();
-    CHECK(s != 0, "step must be nonzero");
+    CHECK_KIND(s != 0, Value, "step must be nonzero");
     CHECK(s > 0 ? b >= a : b <= a, "upper bound and lower bound inconsistent with step sign");
     uint64_t reach = s > 0 ? static_cast<uint64_t>(b) - static_cast<uint64_t>(a)
                            : static_cast<uint64_t>(a) - static_cast<uint64_t>(b);

@@ -68,7 +68,25 @@ const char* kernel_name(int spatial) {
   return spatial == 2 ? "grid_sampler_2d_cpu_kernel_impl" : "grid_sampler_3d_cpu";
 }
 
-// Its own gradient does not exist, as in PyTorch.
+// The gradient of `gradients` below; what follows it does not exist, as in PyTorch.
+Tensors second_gradients(const Backward& b, const GridShape& s) {
+  Tensor g = b.saved(0), x = b.saved(1), grid = b.saved(2);
+  Tensor of_dx = b.grads[0].defined() ? b.grads[0] : zeros_like(x);
+  Tensor of_dgrid = b.grads[1].defined() ? b.grads[1] : zeros_like(grid);
+  Tensor dg = empty(g.sizes(), g.dtype(), g.device()), dx = empty(x.sizes(), x.dtype(), x.device()),
+         dgrid = empty(grid.sizes(), grid.dtype(), grid.device());
+  KERNEL(grid_sample_second, dg, dx, dgrid, row_major(of_dx), row_major(of_dgrid), row_major(g),
+         row_major(x), row_major(grid), s, kernel_name(s.spatial));
+  if (needs_grad(g, x, grid, of_dx, of_dgrid))
+    record({&dg, &dx, &dgrid}, "NotImplemented", {g, x, grid, of_dx, of_dgrid}, {},
+           [spatial = s.spatial](const Backward&) -> Tensors {
+             fail("derivative for aten::grid_sampler_", spatial,
+                  "d_backward_backward is not implemented");
+           });
+  // As PyTorch: the nearest element's share does not move with the image.
+  return {dg, s.sampling == cpu::Sampling::nearest ? Tensor() : dx, dgrid};
+}
+
 Pair gradients(const Tensor& g, const Tensor& x, const Tensor& grid, const GridShape& s,
                bool of_input) {
   Tensor dx, dgrid = empty(grid.sizes(), grid.dtype(), grid.device());
@@ -76,10 +94,9 @@ Pair gradients(const Tensor& g, const Tensor& x, const Tensor& grid, const GridS
   KERNEL(grid_sample_backward, dgrid, dx, row_major(g), row_major(x), row_major(grid), s,
          kernel_name(s.spatial));
   if (needs_grad(g, x, grid))
-    record({&dx, &dgrid}, "NotImplemented", {g, x, grid}, {},
-           [spatial = s.spatial](const Backward&) -> Tensors {
-             fail("derivative for aten::grid_sampler_", spatial, "d_backward is not implemented");
-           });
+    record({&dx, &dgrid},
+           s.spatial == 2 ? "GridSampler2DBackwardBackward0" : "GridSampler3DBackwardBackward0",
+           {g, x, grid}, {g, x, grid}, [s](const Backward& b) { return second_gradients(b, s); });
   return {dx, dgrid};
 }
 

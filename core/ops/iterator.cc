@@ -165,7 +165,13 @@ void check_internal_overlap(const Tensor& written) {
         "location. Please clone() the tensor before performing the operation.");
 }
 
-void check_partial_overlap(const Tensor& written, const Tensor& read) {
+void fail_overlap() {
+  fail(
+      "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
+      "a single memory location. Please clone() the tensor before performing the operation.");
+}
+
+void check_partial_overlap(const Tensor& written, const Tensor& read, bool apart) {
   if (written.is(read) || written.storage() != read.storage()) return;
   if (written.numel() == 0 || read.numel() == 0 || written.is_meta()) return;
   if (!is_dense(written.sizes(), written.strides()) || !is_dense(read.sizes(), read.strides()))
@@ -173,10 +179,7 @@ void check_partial_overlap(const Tensor& written, const Tensor& read) {
   Extent w = extent_of(written), r = extent_of(read);
   if (w.begin >= r.end || r.begin >= w.end) return;
   bool exact = w.begin == r.begin && w.end == r.end && written.strides() == read.strides();
-  CHECK(exact,
-        "unsupported operation: some elements of the input tensor and the written-to tensor refer "
-        "to a "
-        "single memory location. Please clone() the tensor before performing the operation.");
+  if (!exact || apart) fail_overlap();
 }
 
 }  // namespace lampas

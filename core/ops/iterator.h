@@ -35,7 +35,8 @@ Tensor empty_result(Span shape, std::span<const Tensor* const> inputs, DType dty
 
 // Raises when two elements of `written` share memory.
 void check_internal_overlap(const Tensor& written);
-// Raises when `written` and `read` overlap other than being the same.
-void check_partial_overlap(const Tensor& written, const Tensor& read);
+// Raises when `written` and `read` overlap other than being the same; `apart`: then too.
+void check_partial_overlap(const Tensor& written, const Tensor& read, bool apart = false);
+[[noreturn]] void fail_overlap();
 
 }  // namespace lampas

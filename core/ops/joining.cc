@@ -285,8 +285,7 @@ Tensor constant_pad_nd(const Tensor& x, Span pad, const Scalar& value) {
 }
 
 Tensor flip(const Tensor& x, Span dims) {
-  uint64_t bits = 0;
-  for (int64_t d : wrap_dims(dims, x.dim())) bits |= uint64_t{1} << d;
+  uint64_t bits = dim_bits(dims, x.dim());
   Tensor y = empty_like(x);
   KERNEL(flip, y, x, bits);
   if (needs_grad(x))

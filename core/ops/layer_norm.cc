@@ -291,8 +291,8 @@ Triple native_group_norm(const Tensor& x, const Optional<Tensor>& weight_given,
         " elements, but got input of shape ", to_string(x.sizes()));
   auto [y, mean, rstd] = groups_forward(x, weight, bias, {n, channels, inner, groups, eps});
   DType stat = is_mixed(x, {&weight, &bias}) ? DType::Float : x.dtype();
-  if (needs_grad(x) && x.numel()) {  // here the moments are results of their own
-    Tensor grouped = reshape(x, Dims{n, groups, x.numel() / (n * groups)});
+  if (needs_grad(x) && channels * inner > 0) {  // here the moments are results of their own
+    Tensor grouped = reshape(x, Dims{n, groups, channels * inner / groups});
     mean = ops::mean(grouped, Dims{-1}, false, {});
     rstd = rsqrt(ops::var(grouped, Dims{-1}, Scalar(0), false) + eps);
   }

@@ -3,6 +3,7 @@
 
 #include "cpu/indexing.h"
 #include "ops/modify.h"
+#include "ops/type_spelling.h"
 
 namespace lampas::ops {
 
@@ -10,35 +11,6 @@ namespace {
 
 using tape::Backward;
 using tape::needs_grad;
-
-const char* mask_type(DType dtype) {
-  switch (dtype) {
-    case DType::UInt8:
-      return "unsigned char";
-    case DType::Int8:
-      return "signed char";
-    case DType::Int16:
-      return "short int";
-    case DType::Int32:
-      return "int";
-    case DType::Int64:
-      return "long int";
-    case DType::Float:
-      return "float";
-    case DType::Double:
-      return "double";
-    case DType::Half:
-      return "c10::Half";
-    case DType::BFloat16:
-      return "c10::BFloat16";
-    case DType::ComplexFloat:
-      return "c10::complex<float>";
-    case DType::ComplexDouble:
-      return "c10::complex<double>";
-    default:
-      return "unsigned int";
-  }
-}
 
 // `mask` in the shape that x has after broadcasting; in place that must be x's own.
 Tensor fit_mask(const Tensor& x, const Tensor& mask, bool in_place) {
@@ -67,7 +39,7 @@ void leave(Tensor& y, bool in_place, const char* node, std::initializer_list<tap
 Tensor fill(const Tensor& x, const Tensor& mask, const Tensor& value, bool in_place) {
   CHECK(mask.dtype() == DType::Bool,
         "masked_fill_ only supports boolean masks, but got mask with dtype ",
-        mask_type(mask.dtype()));
+        type_spelling(mask.dtype()));
   CHECK_KIND(item_size(x.dtype()) && x.dtype() != DType::UInt16 && x.dtype() != DType::UInt32 &&
                  x.dtype() != DType::UInt64,
              NotImplemented, "\"masked_fill\" not implemented for '", label(x.dtype()), "'");
@@ -89,7 +61,7 @@ Tensor fill(const Tensor& x, const Tensor& mask, const Tensor& value, bool in_pl
 Tensor masked_fill_scalar(const Tensor& x, const Tensor& mask, const Scalar& value, bool in_place) {
   CHECK(mask.dtype() == DType::Bool,
         "masked_fill_ only supports boolean masks, but got mask with dtype ",
-        mask_type(mask.dtype()));
+        type_spelling(mask.dtype()));
   check_value(value, x.dtype());
   Tensor y = fill(x, mask, scalar_tensor(value, x.dtype(), x.device()), in_place);
   if (needs_grad(x))
@@ -109,7 +81,7 @@ Tensor masked_fill_value(const Tensor& x, const Tensor& mask, const Tensor& valu
       using T = decltype(tag);
       T v = *value.data<T>();
       if constexpr (is_complex_v<T>)
-        check_value(Scalar(ComplexDouble(v)), x.dtype());
+        check_value(Scalar(convert<ComplexDouble>(v)), x.dtype());
       else if constexpr (std::is_integral_v<T>)
         check_value(Scalar(static_cast<int64_t>(v)), x.dtype());
       else

@@ -7,6 +7,8 @@
 #include "cpu/pointwise.h"
 #include "cpu/walk.h"
 #include "ops/copy.h"
+#include "ops/kernel.h"
+#include "ops/out_types.h"
 #include "ops/promotion.h"
 #include "ops/row_call.h"
 #include "ops/row_node.h"
@@ -66,10 +68,7 @@ void check_devices(Operands inputs, Device device) {
     if (!x.is_tensor() || x.tensor().device() == device) continue;
     Device other = x.tensor().device();
     if (other.is_cpu() && x.tensor().dim() == 0) continue;
-    CHECK(!device.is_meta() && !other.is_meta(), "Tensor on device ", to_string(other),
-          " is not on the expected device ", to_string(device), "!");
-    fail("Expected all tensors to be on the same device, but found at least two devices, ",
-         to_string(device), " and ", to_string(other), "!");
+    fail_devices(device, other);
   }
 }
 
@@ -302,6 +301,7 @@ void run_out(Row row, Tensor& out, Operands inputs, Params params) {
         "Expected all tensors to be on the same device, but found at least two "
         "devices, ",
         to_string(call.device), " and ", to_string(out.device()), "!");
+  check_out_type(call.info->name, 0, call.result, out.dtype());
   check_cast(call.result, out.dtype());
   if (!(out.sizes() == *call.sizes)) resize_output(out, *call.sizes);
   check_overlaps(out, inputs);

@@ -24,10 +24,10 @@ DType promote_floats(DType a, DType b) {
 }
 
 DType promote_complex(DType a, DType b) {
-  bool wide = item_size(real_of(a)) == 8 || item_size(real_of(b)) == 8;
   bool integral = kind(a) < 2 || kind(b) < 2;
   if (integral) return kind(a) > kind(b) ? a : b;
-  return wide ? DType::ComplexDouble : DType::ComplexFloat;
+  DType x = real_of(a), y = real_of(b);
+  return complex_of(x == y ? x : promote_floats(x, y));
 }
 
 // The number's kind decides only when it is higher; a floating type keeps its width under a complex
@@ -36,9 +36,7 @@ DType outweigh(DType heavy, DType light) {
   if (heavy == DType::Undefined) return light;
   if (light == DType::Undefined || is_complex(heavy)) return heavy;
   if (is_floating(heavy)) {
-    if (!is_complex(light)) return heavy;
-    return heavy == DType::Half || heavy == DType::BFloat16 ? DType::ComplexFloat
-                                                            : complex_of(heavy);
+    return is_complex(light) ? complex_of(heavy) : heavy;
   }
   return heavy == DType::Bool || kind(light) > 1 ? promote(heavy, light) : heavy;
 }

@@ -18,13 +18,13 @@ using tape::record;
 Reduced::Reduced(const Tensor& x, const Optional<Dims>& dims, bool keepdim)
     : keepdim(keepdim), sizes(x.sizes()) {
   if (!dims || dims->empty())
-    mask = x.dim() == 64 ? ~uint64_t{0} : (uint64_t{1} << x.dim()) - 1;
+    mask = all_dim_bits(x.dim());
   else
-    for (int64_t d : wrap_dims(*dims, x.dim())) mask |= uint64_t{1} << d;
+    mask = dim_bits(*dims, x.dim());
 }
 
 Reduced::Reduced(const Tensor& x, int64_t dim, bool keepdim)
-    : mask(uint64_t{1} << wrap_dim(dim, x.dim())), keepdim(keepdim), sizes(x.sizes()) {}
+    : mask(dim_bits({&dim, 1}, x.dim())), keepdim(keepdim), sizes(x.sizes()) {}
 
 Dims Reduced::kept() const {
   Dims kept = sizes;

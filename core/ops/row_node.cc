@@ -85,7 +85,12 @@ void save_operands(tape::Node* base, Operands inputs, const Tensor* original, co
     reads_output |= info.reads_output[d];
   }
   for (int i = 0; i < info.inputs; ++i) {
-    if (!reads[i] || !inputs[i].is_tensor()) continue;
+    if (!reads[i]) continue;
+    if (!inputs[i].is_tensor()) {
+      // A number that PyTorch makes a tensor of is saved, and gone after backward, like one.
+      node->keeps_any |= node->edges.size() == inputs.size();
+      continue;
+    }
     bool replaced = i == 0 && original && original->defined();
     node->keeps_any = true;
     const Tensor& x = replaced ? *original : inputs[i].tensor();

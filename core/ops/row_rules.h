@@ -11,6 +11,8 @@ constexpr DType lane_of(DType dtype) {
     case DType::Half:
     case DType::BFloat16:
       return DType::Float;
+    case DType::ComplexHalf:
+      return DType::ComplexFloat;
     case DType::UInt16:
       return DType::Int32;
     case DType::UInt32:

@@ -176,6 +176,7 @@ void _check_multinomial(const Tensor& weights, int64_t samples, bool replacement
         "multinomial only supports floating-point dtypes for input, got: ", label(weights.dtype()));
   CHECK(samples > 0, "cannot sample n_sample <= 0 samples");
   int64_t categories = weights.size(weights.dim() - 1);
+  CHECK(categories <= 1 << 24, "number of categories cannot exceed 2^24");
   CHECK(replacement || samples <= categories,
         "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
   if (on_meta(weights) || (replacement && samples > 1))

@@ -111,12 +111,12 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim) {
     record(y, "LogcumsumexpBackward0", {x}, {x, tape::out(y)}, [d](const Backward& b) -> Tensors {
       Tensor x = b.saved(0), y = b.saved(1);
       if (x.dim() == 0) return {b.g};
-      if (x.is_complex()) return {conj(exp(x)) * from_behind(b.g * conj(exp(-y)), d)};
-      if (tape::grad_enabled()) return {logcumsumexp_gradient(b.g, x, y, d)};
-      // dx_j = sum over i >= j of g_i exp(x_j - y_i), in logarithms by the sign of g.
+      // dx_j = sum over i >= j of g_i exp(x_j - y_i), in logarithms; real ones by the sign of g.
       auto behind = [d](const Tensor& t) {
         return flip(logcumsumexp(flip(t, Dims{d}), d), Dims{d});
       };
+      if (x.is_complex()) return {exp(behind(log(b.g) - conj(y)) + conj(x))};
+      if (tape::grad_enabled()) return {logcumsumexp_gradient(b.g, x, y, d)};
       double inf = std::numeric_limits<double>::infinity();
       Tensor size = log(abs(b.g));
       Tensor up = exp(behind(where(gt(b.g, 0), size, -inf) - y) + x);

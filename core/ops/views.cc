@@ -158,14 +158,6 @@ Tensor squeezed(const Tensor& x, uint64_t wanted, const char* node) {
                    [removed](const Backward& b) -> Tensors { return {unsqueezed(b.g, removed)}; });
 }
 
-uint64_t bits_of(Span dims, int64_t dim) {
-  uint64_t bits = 0;
-  for (int64_t d : wrap_dims(dims, dim)) bits |= uint64_t{1} << d;
-  return bits;
-}
-
-constexpr uint64_t kAll = ~uint64_t{0};
-
 void check_t(const Tensor& x, const char* name) {
   CHECK(x.dim() <= 2, name, " expects a tensor with <= 2 dimensions, but self is ", x.dim(), "D");
 }
@@ -418,11 +410,10 @@ Tensor permute(const Tensor& x, Span dims) {
       "the desired ordering of dimensions i.e. input.dim() = ",
       x.dim(), " is not equal to len(dims) = ", dims.size());
   Dims order;
-  uint64_t seen = 0;
   for (int64_t dim : dims) {
     int64_t d = wrap_dim(dim, x.dim());
-    CHECK(!(seen >> d & 1), "permute(): duplicate dims are not allowed.");
-    seen |= uint64_t{1} << d;
+    CHECK(std::find(order.begin(), order.end(), d) == order.end(),
+          "permute(): duplicate dims are not allowed.");
     order.push_back(d);
   }
   return permuted(x, order, "PermuteBackward0");
@@ -508,10 +499,12 @@ Tensor squeeze(const Tensor& x, int64_t dim) {
 }
 
 Tensor squeeze_dims(const Tensor& x, Span dim) {
-  return squeezed(x, bits_of(dim, x.dim()), "SqueezeBackward2");
+  return squeezed(x, dim_bits(dim, x.dim()), "SqueezeBackward2");
 }
 
-Tensor squeeze_all(const Tensor& x) { return squeezed(x, kAll, "SqueezeBackward0"); }
+Tensor squeeze_all(const Tensor& x) {
+  return squeezed(x, all_dim_bits(x.dim()), "SqueezeBackward0");
+}
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
   int64_t d = wrap_dim(dim, x.dim() + 1);
@@ -660,10 +653,12 @@ Tensor squeeze_(const Tensor& x, int64_t dim) {
 }
 
 Tensor squeeze_dims_(const Tensor& x, Span dim) {
-  return squeeze_in(x, bits_of(dim, x.dim()), "SqueezeBackward2");
+  return squeeze_in(x, dim_bits(dim, x.dim()), "SqueezeBackward2");
 }
 
-Tensor squeeze_all_(const Tensor& x) { return squeeze_in(x, kAll, "SqueezeBackward0"); }
+Tensor squeeze_all_(const Tensor& x) {
+  return squeeze_in(x, all_dim_bits(x.dim()), "SqueezeBackward0");
+}
 
 Tensor unsqueeze_(const Tensor& x, int64_t dim) {
   int64_t d = wrap_dim(dim, x.dim() + 1);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/primitives.h"
+#include "ops/type_spelling.h"
 #include "python/autograd.h"
 #include "python/convert.h"
 #include "python/types.h"
@@ -294,8 +295,8 @@ PyObject* set_storage(PyObject*, PyObject* args) {
     PyObject *self, *other;
     if (!PyArg_ParseTuple(args, "OO", &self, &other)) throw PythonError();
     const Tensor &x = unwrap(self), &y = unwrap(other);
-    CHECK(x.dtype() == y.dtype(), "Could not set tensor of type ", python_name(y.dtype()),
-          " to a tensor of type ", python_name(x.dtype()));
+    CHECK(x.dtype() == y.dtype(), "Could not set tensor of type ", ops::type_spelling(y.dtype()),
+          " to a tensor of type ", ops::type_spelling(x.dtype()));
     tape::check_write(x);
     x->storage = y->storage;
     x->sizes = y->sizes;

@@ -7,6 +7,7 @@
 
 #include "ops/assign.h"
 #include "ops/iterator.h"
+#include "ops/out_types.h"
 #include "python/override.h"
 #include "python/profiler.h"
 #include "tape/history.h"
@@ -141,7 +142,20 @@ PyObject* callable_doc(PyObject* self, void*) {
            (o.formula.empty() ? "" : "\n\n" + o.formula);
   return PyUnicode_FromString(doc.c_str());
 }
-PyObject* callable_module(PyObject*, void*) { return PyUnicode_FromString("lampas"); }
+// Private functions stand in the core only.
+PyObject* callable_module(PyObject* self, void*) {
+  auto* c = reinterpret_cast<Callable*>(self);
+  bool shown = Py_TYPE(self) == method_type || c->op->forms & FN;
+  return PyUnicode_FromString(shown ? "lampas" : "lampas._core");
+}
+PyObject* callable_qualname(PyObject* self, void*) {
+  auto* c = reinterpret_cast<Callable*>(self);
+  return PyUnicode_FromFormat(Py_TYPE(self) == method_type ? "Tensor.%U" : "%U", c->name);
+}
+// Pickled and copied by name, as functions are.
+PyObject* callable_reduce(PyObject* self, PyObject*) { return callable_qualname(self, nullptr); }
+PyMethodDef callable_methods[] = {{"__reduce__", callable_reduce, METH_NOARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef callable_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Callable, vectorcall), READONLY, nullptr},
@@ -149,7 +163,7 @@ PyMemberDef callable_members[] = {
     {nullptr, 0, 0, 0, nullptr}};
 PyGetSetDef callable_getset[] = {
     {"__name__", callable_name, nullptr, nullptr, nullptr},
-    {"__qualname__", callable_name, nullptr, nullptr, nullptr},
+    {"__qualname__", callable_qualname, nullptr, nullptr, nullptr},
     {"__doc__", callable_doc, nullptr, nullptr, nullptr},
     {"__module__", callable_module, nullptr, nullptr, nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
@@ -158,12 +172,14 @@ PyType_Slot function_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcal
                                 {Py_tp_repr, reinterpret_cast<void*>(callable_repr)},
                                 {Py_tp_members, callable_members},
                                 {Py_tp_getset, callable_getset},
+                                {Py_tp_methods, callable_methods},
                                 {0, nullptr}};
 PyType_Slot method_slots[] = {{Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                               {Py_tp_repr, reinterpret_cast<void*>(callable_repr)},
                               {Py_tp_descr_get, reinterpret_cast<void*>(callable_bind)},
                               {Py_tp_members, callable_members},
                               {Py_tp_getset, callable_getset},
+                              {Py_tp_methods, callable_methods},
                               {0, nullptr}};
 PyType_Spec function_spec = {
     "builtin_function_or_method", sizeof(Callable), 0,
@@ -246,9 +262,13 @@ std::string spelled(const Operator& op, const Overload& overload, bool self_give
 }
 
 // out= may be an argument, but not overlap one otherwise.
-void check_overlaps(const Signature& signature, PyObject* const* slots, PyObject* out) {
-  auto check = [](PyObject* written, PyObject* read) {
-    if (is_tensor(written) && is_tensor(read)) check_partial_overlap(unwrap(written), unwrap(read));
+void check_overlaps(const char* op, const Signature& signature, PyObject* const* slots,
+                    PyObject* out) {
+  bool apart = ops::out_must_be_apart(op);
+  auto check = [apart](PyObject* written, PyObject* read) {
+    if (!is_tensor(written) || !is_tensor(read)) return;
+    if (apart && unwrap(written).is(unwrap(read)) && unwrap(read).numel()) fail_overlap();
+    check_partial_overlap(unwrap(written), unwrap(read), apart);
   };
   auto each = [](PyObject* o, auto f) {
     if (!PyTuple_Check(o) && !PyList_Check(o)) return f(o);
@@ -257,6 +277,20 @@ void check_overlaps(const Signature& signature, PyObject* const* slots, PyObject
   for (size_t i = 0; i < signature.params.size(); ++i)
     each(slots[i],
          [&](PyObject* read) { each(out, [&](PyObject* written) { check(written, read); }); });
+}
+
+// A factory makes what the tensor it fills is: out= gives the dtype that is not given.
+Object type_from_out(const Signature& signature, PyObject** slots, PyObject* out) {
+  if (!is_tensor(out) || signature.params.empty() || is_tensor(slots[0])) return {};
+  for (size_t i = 0; i < signature.params.size(); ++i) {
+    if (std::strcmp(PyUnicode_AsUTF8(signature.params[i].name), "dtype") != 0) continue;
+    DType given = unwrap(out).dtype();
+    CHECK(slots[i] == Py_None || to_dtype(slots[i]) == given, "dtype ", label(to_dtype(slots[i])),
+          " does not match dtype of out parameter (", label(given), ")");
+    slots[i] = wrap(given);
+    return Object(slots[i]);
+  }
+  return {};
 }
 
 }  // namespace
@@ -284,7 +318,9 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
     if (autocast.enabled && !out && op.precision != Precision::AsGiven)
       cast_arguments(op.precision, overload.signature.params.size(), slots, converted);
     if (out && overload.invoke_out) return overload.invoke_out(slots, out, overload.context);
-    if (out) check_overlaps(overload.signature, slots, out);
+    if (out) check_overlaps(op.name, overload.signature, slots, out);
+    Object type;
+    if (out) type = type_from_out(overload.signature, slots, out);
     PyObject* made = overload.invoke(slots, overload.context);
     if (out) {
       Object result(made);
@@ -295,7 +331,7 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
   fail_arguments(op, args, n, names, wanted_out, use);
 }
 
-PyObject* write_out(const char* op, PyObject* out, PyObject* made) {
+PyObject* write_out(const char* op, PyObject* out, PyObject* made, Py_ssize_t which) {
   if (is_tensor(made)) {
     if (PyTuple_Check(out) || PyList_Check(out)) {
       CHECK_KIND(PySequence_Fast_GET_SIZE(out) == 1, Type, op,
@@ -303,7 +339,7 @@ PyObject* write_out(const char* op, PyObject* out, PyObject* made) {
       out = PySequence_Fast_GET_ITEM(out, 0);
     }
     CHECK_KIND(is_tensor(out), Type, op, "(): argument 'out' must be Tensor, not ", type_name(out));
-    ops::write_out(op, unwrap(out), unwrap(made));
+    ops::write_out(op, unwrap(out), unwrap(made), which);
     Py_INCREF(out);
     return out;
   }
@@ -315,7 +351,7 @@ PyObject* write_out(const char* op, PyObject* out, PyObject* made) {
   Object tuple(checked(PyTuple_New(n)));
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* target = PySequence_Fast_GET_ITEM(out, i);
-    PyTuple_SET_ITEM(tuple.get(), i, write_out(op, target, PyTuple_GET_ITEM(made, i)));
+    PyTuple_SET_ITEM(tuple.get(), i, write_out(op, target, PyTuple_GET_ITEM(made, i), i));
   }
   return tuple.release();
 }

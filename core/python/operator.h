@@ -61,7 +61,7 @@ extern thread_local Autocast autocast;
 void cast_arguments(Precision precision, size_t count, PyObject** slots, std::vector<Object>& keep);
 
 // `result` (a tensor or tuple) written into `out`, resized as PyTorch does.
-PyObject* write_out(const char* op, PyObject* out, PyObject* result);
+PyObject* write_out(const char* op, PyObject* out, PyObject* result, Py_ssize_t which = 0);
 
 template <auto F>
 struct Caller;

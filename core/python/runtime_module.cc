@@ -1,5 +1,6 @@
 // Threads, memory and defaults for Python.
 #include "cpu/blas.h"
+#include "cpu/isa.h"
 #include "ops/pointwise.h"
 #include "python/convert.h"
 #include "python/types.h"
@@ -45,7 +46,16 @@ PyObject* check_device(PyObject*, PyObject* d) {
   });
 }
 
-PyMethodDef functions[] = {{"get_num_threads", get_num_threads, METH_NOARGS, nullptr},
+// The instruction set whose kernels run.
+PyObject* isa_name(PyObject*, PyObject*) {
+  Isa chosen = isa();
+  return PyUnicode_FromString(chosen == Isa::avx512 ? "avx512"
+                              : chosen == Isa::avx2 ? "avx2"
+                                                    : "baseline");
+}
+
+PyMethodDef functions[] = {{"_isa", isa_name, METH_NOARGS, nullptr},
+                           {"get_num_threads", get_num_threads, METH_NOARGS, nullptr},
                            {"set_num_threads", set_threads, METH_O, nullptr},
                            {"get_default_dtype", get_default_dtype, METH_NOARGS, nullptr},
                            {"set_default_dtype", set_default, METH_O, nullptr},

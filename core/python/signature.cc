@@ -219,7 +219,7 @@ bool Signature::bind(PyObject* const* args, Py_ssize_t n, PyObject* names, PyObj
           if (!slots[j] && !params[j].standard)
             missing += concat(lacking++ ? ", " : "", "\"", PyUnicode_AsUTF8(params[j].name), "\"");
         *why = concat(op, "() missing ", lacking, " required positional argument",
-                      lacking == 1 ? "" : "s", ": ", missing);
+                      lacking == 1 ? "s" : "", ": ", missing);  // so PyTorch counts
         return false;
       }
       slots[i] = p.standard;

@@ -66,18 +66,18 @@ struct DeviceObject {
   PyObject_HEAD Device device;
 };
 Device where(PyObject* self) { return reinterpret_cast<DeviceObject*>(self)->device; }
-const char* device_name(Device d) { return d.is_cpu() ? "cpu" : d.is_meta() ? "meta" : "cuda"; }
+std::string device_name(Device d) { return to_string(Device{d.type}); }
 
 PyObject* device_repr(PyObject* self) {
   Device d = where(self);
-  if (d.index < 0) return PyUnicode_FromFormat("device(type='%s')", device_name(d));
-  return PyUnicode_FromFormat("device(type='%s', index=%d)", device_name(d), int{d.index});
+  if (d.index < 0) return PyUnicode_FromFormat("device(type='%s')", device_name(d).c_str());
+  return PyUnicode_FromFormat("device(type='%s', index=%d)", device_name(d).c_str(), int{d.index});
 }
 PyObject* device_str(PyObject* self) {
   return PyUnicode_FromString(to_string(where(self)).c_str());
 }
 PyObject* device_kind(PyObject* self, void*) {
-  return PyUnicode_FromString(device_name(where(self)));
+  return PyUnicode_FromString(device_name(where(self)).c_str());
 }
 PyObject* device_index(PyObject* self, void*) {
   if (where(self).index < 0) Py_RETURN_NONE;
@@ -355,6 +355,7 @@ void add_small_types(PyObject* module) {
                   {"short", DType::Int16},
                   {"int", DType::Int32},
                   {"long", DType::Int64},
+                  {"chalf", DType::ComplexHalf},
                   {"cfloat", DType::ComplexFloat},
                   {"cdouble", DType::ComplexDouble}})
     PyModule_AddObjectRef(module, o.name, dtypes[static_cast<size_t>(o.dtype)]);

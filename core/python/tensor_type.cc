@@ -714,6 +714,7 @@ PyObject* wrap_as(PyTypeObject* type, Tensor x) {
 
 void add_tensor_type(PyObject* module) {
   tensor_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  tensor_type->tp_name = "Tensor";  // as Python's own messages show it; __module__ is set by now
   PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type));
 }
 

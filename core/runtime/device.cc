@@ -7,22 +7,39 @@
 
 namespace lampas {
 
+namespace {
+
+struct Named {
+  const char *name, *backend;
+};
+constexpr Named kDevices[] = {
+#define ROW(type, name) {name, #type},
+    LAMPAS_DEVICES(ROW)
+#undef ROW
+};
+
+}  // namespace
+
 std::string to_string(Device device) {
-  const char* name = device.is_cpu() ? "cpu" : device.is_meta() ? "meta" : "cuda";
+  const char* name = kDevices[static_cast<size_t>(device.type)].name;
   return device.index < 0 ? name : concat(name, ":", int{device.index});
 }
 
 Device parse_device(const std::string& text) {
   size_t colon = text.find(':');
   std::string name = text.substr(0, colon);
+  CHECK(!text.empty(), "Device string must not be empty");
+  bool word = true;
+  for (char c : name) word = word && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
+  CHECK(word && !name.empty(), "Invalid device string: '", text, "'");
   Device device;
-  if (name == "cpu")
-    device.type = DeviceType::CPU;
-  else if (name == "meta")
-    device.type = DeviceType::Meta;
-  else if (name == "cuda")
-    device.type = DeviceType::CUDA;
-  else
+  bool known = false;
+  for (size_t i = 0; i < std::size(kDevices); ++i)
+    if (name == kDevices[i].name) {
+      device.type = static_cast<DeviceType>(i);
+      known = true;
+    }
+  if (!known)
     fail(
         "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, "
         "xla, lazy, "
@@ -44,6 +61,10 @@ void require_available(Device device) {
         "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and "
         "installed a driver "
         "from http://www.nvidia.com/Download/index.aspx");
+  if (device.is_cpu() || device.is_meta()) return;
+  fail(ErrorKind::NotImplemented,
+       "Could not run 'aten::empty.memory_format' with arguments from the '",
+       kDevices[static_cast<size_t>(device.type)].backend, "' backend.");
 }
 
 }  // namespace lampas

@@ -5,7 +5,18 @@
 
 namespace lampas {
 
-enum class DeviceType : int8_t { CPU, Meta, CUDA };
+// Those after CUDA can be named, never used.
+#define LAMPAS_DEVICES(row)                                                                 \
+  row(CPU, "cpu") row(Meta, "meta") row(CUDA, "cuda") row(IPU, "ipu") row(XPU, "xpu")       \
+      row(MKLDNN, "mkldnn") row(OpenGL, "opengl") row(OpenCL, "opencl") row(IDEEP, "ideep") \
+          row(HIP, "hip") row(VE, "ve") row(FPGA, "fpga") row(MAIA, "maia") row(XLA, "xla") \
+              row(Lazy, "lazy") row(Vulkan, "vulkan") row(MPS, "mps") row(HPU, "hpu")       \
+                  row(MTIA, "mtia") row(PrivateUse1, "privateuseone")
+enum class DeviceType : int8_t {
+#define ROW(type, name) type,
+  LAMPAS_DEVICES(ROW)
+#undef ROW
+};
 
 struct Device {
   DeviceType type = DeviceType::CPU;

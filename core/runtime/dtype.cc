@@ -49,6 +49,8 @@ std::string_view c_name(DType dtype) {
       return "c10::Half";
     case DType::BFloat16:
       return "c10::BFloat16";
+    case DType::ComplexHalf:
+      return "c10::complex<c10::Half>";
     case DType::ComplexFloat:
       return "c10::complex<float>";
     case DType::ComplexDouble:

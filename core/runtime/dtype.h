@@ -40,22 +40,34 @@ struct BFloat16 {
   operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 };
 
+// Two Halfs. Arithmetic is done in ComplexFloat; here are only the parts.
+struct ComplexHalf {
+  using value_type = Half;
+  Half re, im;
+  ComplexHalf() = default;
+  ComplexHalf(float real, float imag = 0) : re(real), im(imag) {}
+  float real() const { return re; }
+  float imag() const { return im; }
+};
+
 using ComplexFloat = std::complex<float>;
 using ComplexDouble = std::complex<double>;
 
 // DTYPES(row): C++ type, enumerator, Python name, PyTorch's C++ name (used in messages).
-#define LAMPAS_DTYPES(row)                                                                       \
-  row(uint8_t, UInt8, "uint8", "Byte") row(int8_t, Int8, "int8", "Char")                         \
-      row(int16_t, Int16, "int16", "Short") row(int32_t, Int32, "int32", "Int")                  \
-          row(int64_t, Int64, "int64", "Long") row(::lampas::Half, Half, "float16", "Half")      \
-              row(float, Float, "float32", "Float") row(double, Double, "float64", "Double")     \
-                  row(::lampas::ComplexFloat, ComplexFloat, "complex64", "ComplexFloat")         \
-                      row(::lampas::ComplexDouble, ComplexDouble, "complex128", "ComplexDouble") \
-                          row(bool, Bool, "bool", "Bool")                                        \
-                              row(::lampas::BFloat16, BFloat16, "bfloat16", "BFloat16")          \
-                                  row(uint16_t, UInt16, "uint16", "UInt16")                      \
-                                      row(uint32_t, UInt32, "uint32", "UInt32")                  \
-                                          row(uint64_t, UInt64, "uint64", "UInt64")
+#define LAMPAS_DTYPES(row)                                                                         \
+  row(uint8_t, UInt8, "uint8", "Byte") row(int8_t, Int8, "int8", "Char")                           \
+      row(int16_t, Int16, "int16", "Short") row(int32_t, Int32, "int32", "Int")                    \
+          row(int64_t, Int64, "int64", "Long") row(::lampas::Half, Half, "float16", "Half")        \
+              row(float, Float, "float32", "Float") row(double, Double, "float64", "Double")       \
+                  row(::lampas::ComplexFloat, ComplexFloat, "complex64", "ComplexFloat")           \
+                      row(::lampas::ComplexDouble, ComplexDouble, "complex128", "ComplexDouble")   \
+                          row(bool, Bool, "bool", "Bool")                                          \
+                              row(::lampas::BFloat16, BFloat16, "bfloat16", "BFloat16")            \
+                                  row(uint16_t, UInt16, "uint16", "UInt16")                        \
+                                      row(uint32_t, UInt32, "uint32", "UInt32")                    \
+                                          row(uint64_t, UInt64, "uint64", "UInt64")                \
+                                              row(::lampas::ComplexHalf, ComplexHalf, "complex32", \
+                                                  "ComplexHalf")
 
 enum class DType : uint8_t {
 #define ROW(type, name, python, label) name,
@@ -93,7 +105,9 @@ std::string_view python_name(DType dtype);  // "float32"
 std::string_view label(DType dtype);        // "Float", as messages spell it
 std::string_view c_name(DType dtype);       // "float", "c10::Half": as other messages spell it
 
-constexpr bool is_complex(DType d) { return d == DType::ComplexFloat || d == DType::ComplexDouble; }
+constexpr bool is_complex(DType d) {
+  return d == DType::ComplexFloat || d == DType::ComplexDouble || d == DType::ComplexHalf;
+}
 constexpr bool is_floating(DType d) {
   return d == DType::Half || d == DType::BFloat16 || d == DType::Float || d == DType::Double;
 }
@@ -107,11 +121,16 @@ constexpr bool is_unsigned(DType d) {
 constexpr bool is_differentiable(DType d) { return is_floating(d) || is_complex(d); }
 // The real type of a complex one; others unchanged.
 constexpr DType real_of(DType d) {
-  return d == DType::ComplexFloat ? DType::Float : d == DType::ComplexDouble ? DType::Double : d;
+  return d == DType::ComplexFloat    ? DType::Float
+         : d == DType::ComplexDouble ? DType::Double
+         : d == DType::ComplexHalf   ? DType::Half
+                                     : d;
 }
 constexpr DType complex_of(DType d) {
-  return d == DType::Double || d == DType::ComplexDouble ? DType::ComplexDouble
-                                                         : DType::ComplexFloat;
+  DType real = real_of(d);
+  return real == DType::Double ? DType::ComplexDouble
+         : real == DType::Half ? DType::ComplexHalf
+                               : DType::ComplexFloat;
 }
 
 DType default_dtype();
@@ -121,13 +140,17 @@ template <class T>
 inline constexpr bool is_complex_v = false;
 template <class T>
 inline constexpr bool is_complex_v<std::complex<T>> = true;
+template <>
+inline constexpr bool is_complex_v<ComplexHalf> = true;
 template <class T>
 inline constexpr bool is_reduced_v = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
 template <class T>
 inline constexpr bool is_floating_v = std::is_floating_point_v<T> || is_reduced_v<T>;
 // The type in which arithmetic on T is done: float for the 16-bit floats.
 template <class T>
-using compute_t = std::conditional_t<is_reduced_v<T>, float, T>;
+using compute_t =
+    std::conditional_t<is_reduced_v<T>, float,
+                       std::conditional_t<std::is_same_v<T, ComplexHalf>, ComplexFloat, T>>;
 
 // Conversion between any two element types; complex -> real drops the imaginary part; float -> int
 // of NaN and out-of-range values is defined here (as x86 does it), never undefined behaviour.
@@ -135,6 +158,11 @@ template <class To, class From>
 inline To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
     return value;
+  } else if constexpr (std::is_same_v<From, ComplexHalf>) {
+    return convert<To>(ComplexFloat(value.real(), value.imag()));
+  } else if constexpr (std::is_same_v<To, ComplexHalf>) {
+    ComplexFloat wide = convert<ComplexFloat>(value);
+    return To(wide.real(), wide.imag());
   } else if constexpr (is_reduced_v<From>) {
     return convert<To>(static_cast<float>(value));
   } else if constexpr (is_reduced_v<To>) {
@@ -183,8 +211,9 @@ using RealsAndBool =
     Types<float, double, Half, BFloat16, uint8_t, int8_t, int16_t, int32_t, int64_t, bool>;
 using Numbers = Types<float, double, Half, BFloat16, uint8_t, int8_t, int16_t, int32_t, int64_t,
                       ComplexFloat, ComplexDouble>;
-using Everything = Types<float, double, Half, BFloat16, uint8_t, int8_t, int16_t, int32_t, int64_t,
-                         ComplexFloat, ComplexDouble, bool, uint16_t, uint32_t, uint64_t>;
+using Everything =
+    Types<float, double, Half, BFloat16, uint8_t, int8_t, int16_t, int32_t, int64_t, ComplexFloat,
+          ComplexDouble, bool, uint16_t, uint32_t, uint64_t, ComplexHalf>;
 // Bit patterns by size, for kernels that only move elements.
 struct alignas(8) Bits128 {
   uint64_t low, high;

@@ -8,8 +8,6 @@ namespace lampas {
 
 namespace {
 
-constexpr int64_t kMaxDims = 64;
-
 TensorImpl* make_impl(DType dtype, Device device) {
   auto* impl = new TensorImpl;
   impl->dtype = dtype;
@@ -48,8 +46,6 @@ void TensorImpl::destroy(TensorImpl* impl) {
 int64_t checked_numel(Span sizes) {
   int64_t n = 1;
   bool empty = false;
-  CHECK(sizes.size() <= kMaxDims, "Tensors have at most ", kMaxDims, " dimensions, got ",
-        sizes.size());
   for (int64_t s : sizes) {
     CHECK(s >= 0, "Trying to create tensor with negative dimension ", s, ": ", to_string(sizes));
     if (s == 0) empty = true;
@@ -264,14 +260,25 @@ int64_t wrap_dim(int64_t d, int64_t dim) {
 
 Dims wrap_dims(Span dims, int64_t dim) {
   Dims wrapped;
-  uint64_t seen = 0;
   for (int64_t d : dims) {
     int64_t w = wrap_dim(d, dim);
-    CHECK(!(seen >> w & 1), "dim ", w, " appears multiple times in the list of dims");
-    seen |= uint64_t{1} << w;
+    CHECK(std::find(wrapped.begin(), wrapped.end(), w) == wrapped.end(), "dim ", w,
+          " appears multiple times in the list of dims");
     wrapped.push_back(w);
   }
   return wrapped;
+}
+
+uint64_t dim_bits(Span dims, int64_t dim) {
+  CHECK(dim <= 64, "only tensors with up to 64 dims are supported");
+  uint64_t bits = 0;
+  for (int64_t d : wrap_dims(dims, dim)) bits |= uint64_t{1} << d;
+  return bits;
+}
+
+uint64_t all_dim_bits(int64_t dim) {
+  CHECK(dim <= 64, "only tensors with up to 64 dims are supported");
+  return dim == 64 ? ~uint64_t{0} : (uint64_t{1} << dim) - 1;
 }
 
 Dims broadcast(Span a, Span b) {

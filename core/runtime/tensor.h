@@ -120,9 +120,12 @@ bool is_dense(Span sizes, Span strides);  // non-overlapping and without gaps, a
 // 0-d tensor counts as 1-d.
 int64_t wrap_dim(int64_t d, int64_t dim);
 Dims wrap_dims(Span dims, int64_t dim);  // also refuses repeats
-Dims broadcast(Span a, Span b);          // raises PyTorch's "The size of tensor a (..."
-std::string to_string(Span sizes);       // "[2, 3]"
-void refresh(TensorImpl* impl);          // numel and contiguous, after sizes/strides change
+// The same as bits; raises where there are more dimensions than bits.
+uint64_t dim_bits(Span dims, int64_t dim);
+uint64_t all_dim_bits(int64_t dim);
+Dims broadcast(Span a, Span b);     // raises PyTorch's "The size of tensor a (..."
+std::string to_string(Span sizes);  // "[2, 3]"
+void refresh(TensorImpl* impl);     // numel and contiguous, after sizes/strides change
 
 inline void bump_version(const Tensor& x) {
   if (!x->untracked) ++x->storage->version;

@@ -68,6 +68,14 @@ struct AsStrided final : Node {
   }
 };
 
+[[noreturn]] void fail_no_grad_view(const char* what) {
+  fail("A view was created in no_grad mode and ", what,
+       " modified inplace with grad mode enabled. Given that this use case is ambiguous and "
+       "error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+       "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) "
+       "or both outside (if you want the inplace to be tracked).");
+}
+
 template <class N>
 Ref<Node> window_node(const char* name, const Tensor& base, const Tensor& view) {
   auto* node = new N;
@@ -88,6 +96,7 @@ Ref<Node> grad_fn(const Tensor& x) {
   if (!meta->base.defined() || !meta->base->requires_grad ||
       meta->seen_version == x.storage()->version)
     return meta->grad_fn;
+  if (meta->borrowed) fail_no_grad_view("its base or another view of its base has been");
   if (meta->base.dtype() != x.dtype() || !x->requires_grad) {
     if (meta->base.dtype() != x.dtype()) return meta->grad_fn;  // view(dtype) is not differentiable
   }
@@ -112,6 +121,9 @@ void mark_view(Tensor& y, const Tensor& x, ViewOrigin origin) {
     else if (!grad_enabled())
       meta.origin = inference_enabled() ? ViewOrigin::Inference : ViewOrigin::NoGrad;
   }
+  bool unseen = !grad_enabled() && !inference_enabled();
+  if (unseen && !y->requires_grad && meta.base->requires_grad && is_differentiable(y.dtype()))
+    y->requires_grad = meta.borrowed = true;
 }
 
 void check_write(const Tensor& self) {
@@ -124,6 +136,8 @@ void check_write(const Tensor& self) {
         "more details.");
   if (is_view(self)) {
     Meta& meta = *self->meta;
+    if (meta.base->requires_grad && meta.origin == ViewOrigin::NoGrad)
+      fail_no_grad_view("is being");
     if (meta.base->requires_grad && is_leaf(meta.base))
       fail("a view of a leaf Variable that requires grad is being used in an in-place operation.");
     if (meta.base->requires_grad && meta.origin == ViewOrigin::Several)
@@ -144,15 +158,6 @@ void check_write(const Tensor& self) {
            "backward associated with the custom Function, leading to incorrect gradients. This "
            "behavior is forbidden. "
            "You can fix this by cloning the output of the custom Function.");
-    if (meta.base->requires_grad && meta.origin == ViewOrigin::NoGrad)
-      fail(
-          "A view was created in no_grad mode and is being modified inplace with grad mode "
-          "enabled. Given that "
-          "this use case is ambiguous and error-prone, it is forbidden. You can clarify your code "
-          "by moving both "
-          "the view and the inplace either both inside the no_grad block (if you don't want the "
-          "inplace to be "
-          "tracked) or both outside (if you want the inplace to be tracked).");
   } else if (self->requires_grad && is_leaf(self)) {
     fail("a leaf Variable that requires grad is being used in an in-place operation.");
   }

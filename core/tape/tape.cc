@@ -44,6 +44,7 @@ bool needs_grad(const Tensors& inputs) {
 
 Edge edge_of(const Tensor& x) {
   if (!wants_grad(x)) return {};
+  if (x->meta && x->meta->borrowed && !x->meta->grad_fn) return {};
   if (Ref<Node> node = grad_fn(x)) return {std::move(node), x->meta->output};
   Meta& meta = meta_of(x);
   if (meta.accumulator) return {Ref<Node>(meta.accumulator), 0};

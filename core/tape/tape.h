@@ -222,6 +222,8 @@ struct Meta {
   uint32_t output = 0;          // which output of grad_fn this tensor is
   Node* accumulator = nullptr;  // the leaf's AccumulateGrad while a graph holds it; not owned
   bool retains_grad = false;
+  // A view made under no_grad says that it requires grad because its base does, but leads nowhere.
+  bool borrowed = false;
   ViewOrigin origin = ViewOrigin::Normal;
   uint32_t seen_version = 0;  // of the storage, when grad_fn was last made (views)
   Tensor base;                // of a view: the tensor that owns the memory

@@ -83,7 +83,7 @@ def _reduce_plain(tensor):
         size, stride = tuple(tensor.size()), tensor.stride()
     storage = TypedStorage._over(tensor.untyped_storage(), dtype)
     head = (storage, tensor.storage_offset(), size, stride, tensor.requires_grad, hooks)
-    if dtype in (lampas.uint16, lampas.uint32, lampas.uint64):
+    if dtype in (lampas.uint16, lampas.uint32, lampas.uint64, lampas.complex32):
         return _rebuild_tensor_v3, (*head, dtype)
     return _rebuild_tensor_v2, head
 
@@ -125,6 +125,8 @@ def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
 def _view(storage, dtype, offset, size, stride):
     if not isinstance(storage, (TypedStorage, lampas.UntypedStorage)):
         raise TypeError(f"expected a storage, but got {type(storage).__name__}")
+    if len(size) > 64:  # a stranger's file; few operators take more
+        raise RuntimeError(f"Tensors of files have at most 64 dimensions, got {len(size)}")
     return lampas._core._tensor_from_storage(storage.untyped(), dtype, offset, size, stride)
 
 

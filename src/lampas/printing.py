@@ -165,6 +165,8 @@ def _values(tensor, indent):
     tensor = tensor.detach()
     if tensor.dtype in (_core.float16, _core.bfloat16):
         tensor = tensor.float()
+    elif tensor.dtype is _core.complex32:
+        tensor = tensor.cfloat()
     shorten = tensor.numel() > _options.threshold
     form = _format_of(_corners(tensor) if shorten else tensor)
     return _nested(tensor, indent, form, shorten)
@@ -175,7 +177,7 @@ def _usual_type(tensor):
     default = _core.get_default_dtype()
     usual = (
         default,
-        _core.complex128 if default is _core.float64 else _core.complex64,
+        default.to_complex(),
         _core.int64,
         _core.bool,
     )

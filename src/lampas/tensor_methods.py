@@ -77,8 +77,9 @@ def numpy(self, *, force=False):
             f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to "
             "host memory first."
         )
-    if self.dtype is _core.bfloat16:
-        raise TypeError("Got unsupported ScalarType BFloat16")
+    if self.dtype in (_core.bfloat16, _core.complex32):
+        name = "BFloat16" if self.dtype is _core.bfloat16 else "ComplexHalf"
+        raise TypeError(f"Got unsupported ScalarType {name}")
     import numpy
 
     return numpy.asarray(memoryview(self))
@@ -300,6 +301,7 @@ _TYPE_NAMES = {
     "int32": "Int",
     "int64": "Long",
     "bool": "Bool",
+    "complex32": "ComplexHalf",
     "complex64": "ComplexFloat",
     "complex128": "ComplexDouble",
 }
@@ -363,6 +365,7 @@ for _short, _long in (
     ("int", "int32"),
     ("long", "int64"),
     ("bool", "bool"),
+    ("chalf", "complex32"),
     ("cfloat", "complex64"),
     ("cdouble", "complex128"),
 ):
@@ -402,6 +405,7 @@ _SCALAR_NAMES = {
     "int16": "short",
     "int32": "int",
     "int64": "long int",
+    "complex32": "c10::complex<c10::Half>",
     "complex64": "c10::complex<float>",
     "complex128": "c10::complex<double>",
 }

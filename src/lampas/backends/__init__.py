@@ -5,7 +5,7 @@ import importlib.machinery
 import sys
 import types
 
-from lampas import unavailable
+from lampas import _core, unavailable
 
 
 class _Backend(types.ModuleType):
@@ -93,12 +93,7 @@ class _Cpu(_Backend):
     @staticmethod
     def get_cpu_capability():
         """The instruction set in use, as PyTorch spells it."""
-        try:
-            with open("/proc/cpuinfo") as file:
-                found = file.read()
-        except OSError:
-            return "DEFAULT"
-        return "AVX512" if "avx512f" in found else "AVX2" if "avx2" in found else "DEFAULT"
+        return {"avx512": "AVX512", "avx2": "AVX2"}.get(_core._isa(), "DEFAULT")
 
 
 cpu = _Cpu("cpu", {})

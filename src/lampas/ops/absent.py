@@ -106,8 +106,6 @@ _add_types(
     1,
     is_floating_point=True,
 )
-_add_types("complex32", 4, is_complex=True)
-FUNCTIONS["chalf"] = FUNCTIONS["complex32"]
 _add_types("uint1 uint2 uint3 uint4 uint5 uint6 uint7 quint8 quint4x2 quint2x4", 1, is_signed=False)
 _add_types("int1 int2 int3 int4 int5 int6 int7 qint8", 1)
 _add_types("qint32", 4)

@@ -42,7 +42,10 @@ def explained(function, name, args, kwargs, bound=False):
     missing = [key for key in names[len(args) : required] if key not in kwargs]
     if missing:
         listed = ", ".join(f'"{key}"' for key in missing)
-        return TypeError(f"{name}() missing {len(missing)} required positional arguments: {listed}")
+        plural = "s" if len(missing) == 1 else ""  # so PyTorch counts
+        return TypeError(
+            f"{name}() missing {len(missing)} required positional argument{plural}: {listed}"
+        )
     for place, key in enumerate(names):
         if key not in _TENSORS or place >= len(args) and key not in kwargs:
             continue

@@ -137,6 +137,7 @@ _SCALARS = {
     "int32": "int",
     "int64": "long int",
     "bool": "bool",
+    "complex32": "c10::complex<c10::Half>",
     "complex64": "c10::complex<float>",
     "complex128": "c10::complex<double>",
 }

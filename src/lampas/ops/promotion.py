@@ -9,11 +9,10 @@ _ORDER = {
     "bool": 0, "uint8": 1, "int8": 2, "int16": 3, "int32": 4, "int64": 5,
     "float16": 6, "bfloat16": 6, "float32": 7, "float64": 8,
 }  # fmt: skip
-_VALUE_TYPES = {"complex64": _core.float32, "complex128": _core.float64}
 _WIDE_UNSIGNED = {"uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64"}
 _LABELS = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
-    "complex64": "ComplexFloat", "complex128": "ComplexDouble", **_WIDE_UNSIGNED,
+    "complex32": "ComplexHalf", "complex64": "ComplexFloat", "complex128": "ComplexDouble", **_WIDE_UNSIGNED,
 }  # fmt: skip
 
 
@@ -44,8 +43,8 @@ def promote_types(type1, type2):
         return type1
     low, high = sorted((type1, type2), key=_kind)
     if high.is_complex and _name(low) not in _WIDE_UNSIGNED:
-        value = promote_types(_VALUE_TYPES.get(_name(low), low), _VALUE_TYPES[_name(high)])
-        return _core.complex128 if value is _core.float64 else _core.complex64
+        value = low.to_real() if low.is_complex else low
+        return promote_types(value, high.to_real()).to_complex()
     a, b = _name(low), _name(high)
     if high.is_floating_point and not low.is_floating_point:
         return high
@@ -69,7 +68,7 @@ def _number_type(value):
     default = _core.get_default_dtype()
     if isinstance(value, float):
         return default
-    return _core.complex128 if default is _core.float64 else _core.complex64
+    return default.to_complex()
 
 
 @composite
@@ -98,7 +97,7 @@ def _outranked(best, other):
     if _kind(other) <= _kind(best):
         return best
     if other.is_complex and best.is_floating_point:  # the precision stays
-        return _core.complex128 if best is _core.float64 else _core.complex64
+        return best.to_complex()
     return promote_types(best, other) if best is _core.bool else other
 
 

@@ -205,7 +205,7 @@ def _not_offered(name):
 for _name in (
     "coalesce is_coalesced to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
     "sparse_mask sparse_resize_ sparse_resize_and_clear_ to_mkldnn to_padded_tensor indices values crow_indices "
-    "col_indices ccol_indices row_indices smm sspaddmm resize_as_sparse_ chalf dequantize int_repr q_scale "
+    "col_indices ccol_indices row_indices smm sspaddmm resize_as_sparse_ dequantize int_repr q_scale "
     "q_zero_point q_per_channel_axis q_per_channel_scales q_per_channel_zero_points qscheme"
 ).split():
     setattr(Tensor, _name, _not_offered(_name))

@@ -17,7 +17,7 @@ from lampas.storage import CLASSES, TypedStorage
 _BLOCKED_MODULES = ("sys", "os", "posix", "nt")
 # What PyTorch allows and Lampas has nothing for.
 _UNSUPPORTED = re.compile(
-    r"torch\.(u?int[1-7]|bits\d+(x\d)?|q(u?int\d+(x\d)?)|QU?Int\w+Storage|float[48]_\w+|complex32"
+    r"torch\.(u?int[1-7]|bits\d+(x\d)?|q(u?int\d+(x\d)?)|QU?Int\w+Storage|float[48]_\w+"
     r"|per_(tensor|channel)\w+|(cuda\.)?sparse\.\w+Tensor"
     r"|_utils\._rebuild_(sparse|q|nested)_?tensor|_utils\._rebuild_wrapper_subclass"
     r"|_utils\._rebuild_device_tensor_from_(cpu_tensor|numpy))"

@@ -20,7 +20,7 @@ _ELSEWHERE = {
 }
 _PREFIXES = (("lampas.vision", "torchvision"), ("lampas", "torch"))
 
-DTYPE_NAMES = tuple(STORAGE_NAMES) + ("uint16", "uint32", "uint64")
+DTYPE_NAMES = tuple(STORAGE_NAMES) + ("uint16", "uint32", "uint64", "complex32")
 
 
 def to_torch(module, name=None):

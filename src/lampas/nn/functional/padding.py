@@ -32,24 +32,40 @@ def pad(input, pad, mode="constant", value=None):
             f"Padding size {len(pad)} is not supported for {input.dim()}D input tensor."
             + _SUPPORTED
         )
-    if mode not in _POSITIONS:
+    if mode not in (*_POSITIONS, "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if mode != "circular":
         _check_extents(input, pad, dims, mode)
-    for d in range(dims):
+    return _circular(input, pad) if mode == "circular" else _from_inside(input, pad, mode)
+
+
+def _circular(input, pad):
+    for d in range(len(pad) // 2):
         left, right = pad[2 * d], pad[2 * d + 1]
         axis = input.dim() - 1 - d
-        if mode == "circular":
-            _check_circular(input.size(axis), left, right)
-            # A negative size crops first; what is left is what repeats.
-            kept = input.size(axis) + min(left, 0) + min(right, 0)
-            input = input.narrow(axis, max(-left, 0), kept)
-            left, right = max(left, 0), max(right, 0)
+        _check_circular(input.size(axis), left, right)
+        # A negative size crops first; what is left is what repeats.
+        kept = input.size(axis) + min(left, 0) + min(right, 0)
+        input = input.narrow(axis, max(-left, 0), kept)
+        left, right = max(left, 0), max(right, 0)
         if left != 0 or right != 0:
-            positions = lampas.arange(-left, input.size(axis) + right, device=input.device)
-            positions = _POSITIONS[mode](positions, input.size(axis))
-            input = input.index_select(axis, positions)
+            positions = lampas.arange(-left, kept + right, device=input.device)
+            input = input.index_select(axis, positions.remainder(kept))
     return input if input.is_contiguous() else input.contiguous()
+
+
+def _from_inside(input, pad, mode):
+    """One gather over all padded dimensions: where in the input every element of the result lies."""
+    dims = len(pad) // 2
+    place, extents = None, []
+    for d in reversed(range(dims)):  # outermost first
+        left, right, extent = pad[2 * d], pad[2 * d + 1], input.size(-1 - d)
+        positions = lampas.arange(-left, extent + right, device=input.device)
+        positions = _POSITIONS[mode](positions, extent)
+        extents.append(positions.numel())
+        place = positions if place is None else place.unsqueeze(-1) * extent + positions
+    node = f"{_NODES[mode]}Pad{dims}DBackward0"
+    return _core._pad_from_inside(input, place.reshape(-1), extents, node)
 
 
 def _check_extents(input, pad, dims, mode):
@@ -90,5 +106,5 @@ def _reflected(positions, extent):
 _POSITIONS = {  # where in the input a position of the padded dimension lies
     "reflect": _reflected,
     "replicate": lambda positions, extent: positions.clamp(0, extent - 1),
-    "circular": lambda positions, extent: positions.remainder(extent),
 }
+_NODES = {"reflect": "Reflection", "replicate": "Replication"}
