@@ -91,5 +91,12 @@ int main() {
          math::erfinv(static_cast<double>(x)) -
              (erfl(math::erfinv(static_cast<double>(x))) - x) * 0.88622692545275801365L *
                  expl(powl(math::erfinv(static_cast<double>(x)), 2)))
+  // The error of the value itself, carried into units of one by adding one.
+  check<float>(
+      "1 + ndtr", 1.8, -9, 9, [](float x) { return 1 + math::ndtr(x); },
+      [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
+  check<double>(
+      "1 + ndtr", 1.1, -9, 9, [](double x) { return 1 + math::ndtr(x); },
+      [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
   return failures;
 }
