@@ -104,10 +104,14 @@ def serve(library, threads, prepare):
 class Worker:
     """A process that runs cases with one library."""
 
-    def __init__(self, library, threads, script):
+    def __init__(self, library, threads, script, variables=None):
         command = [sys.executable, script, "--serve", library, "--threads", str(threads)]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**environment(), **(variables or {})},
         )
 
     def time(self, name):

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu/convert.h"
+#include "cpu/streaming.h"
 #include "cpu/walk.h"
 #include "runtime/parallel.h"
 
@@ -23,8 +24,13 @@ bool is_run(const Plan& plan, int i) {
 void copy_run(const Plan& plan) {
   Convert run = converter(plan.dtype[0], plan.dtype[1]);
   int64_t to = item_size(plan.dtype[0]), from = item_size(plan.dtype[1]);
+  bool streamed = plan.dtype[0] == plan.dtype[1] && plan.numel * to >= kStreamed;
   parallel_for(plan.numel, kGrain, [&](int64_t begin, int64_t end) {
-    run(plan.data[0] + begin * to, plan.data[1] + begin * from, end - begin);
+    char* y = plan.data[0] + begin * to;
+    const char* x = plan.data[1] + begin * from;
+    if (!streamed) return run(y, x, end - begin);
+    LAMPAS_BEST(stream(y, x, (end - begin) * to));
+    LAMPAS_BEST(stream_end());
   });
 }
 
@@ -87,6 +93,22 @@ rows::Tile mover(int64_t item) {
   }
 }
 
+// A run too large for the caches is written past them.
+void fill_run(char* to, const char* element, int64_t item, int64_t n) {
+  constexpr int64_t kPiece = 4096;  // bytes
+  if (n * item < kStreamed)
+    return parallel_for(n, kGrain, [&](int64_t begin, int64_t end) {
+      repeat(to + begin * item, element, item, end - begin);
+    });
+  alignas(64) char piece[kPiece];
+  repeat(piece, element, item, kPiece / item);
+  parallel_for(n * item, kGrain * item, [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; at += kPiece)
+      LAMPAS_BEST(stream(to + at, piece, std::min(kPiece, end - at)));
+    LAMPAS_BEST(stream_end());
+  });
+}
+
 void copy_tiles(const Plan& plan) {
   walk(plan, {mover(item_size(plan.dtype[0])), nullptr, {plan.dtype[0], plan.dtype[0]}});
 }
@@ -123,15 +145,13 @@ void fill(const Tensor& x, const Scalar& value) {
   dispatch<Everything>(x.dtype(), "fill", [&](auto tag) {
     *reinterpret_cast<decltype(tag)*>(element) = value.to<decltype(tag)>();
   });
+  if (x.is_contiguous()) return fill_run(x.data<char>(), element, x.item_size(), x.numel());
   Plan plan;
   plan.add(x);
   plan.add_number(element, x.dtype());
   plan.finish(x.sizes());
   if (!is_run(plan, 0)) return copy_tiles(plan);
-  int64_t item = x.item_size();
-  parallel_for(plan.numel, kGrain, [&](int64_t begin, int64_t end) {
-    repeat(plan.data[0] + begin * item, element, item, end - begin);
-  });
+  fill_run(plan.data[0], element, x.item_size(), plan.numel);
 }
 
 }  // namespace lampas::cpu

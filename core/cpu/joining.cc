@@ -1,10 +1,18 @@
 // Loops of cpu/joining.h.
 #include "cpu/joining.h"
 
+#include <cstring>
+
 #include "cpu/strided.h"
 #include "runtime/parallel.h"
 
 namespace lampas::cpu {
+
+void place_run(const Tensor& y, int64_t at, const Tensor& x) {
+  if (x.numel() == 0) return;
+  std::memcpy(y.data<char>() + at * y.item_size(), x.raw(),
+              static_cast<size_t>(x.numel() * x.item_size()));
+}
 
 void flip(Tensor& y, const Tensor& x, uint64_t dims) {
   if (x.numel() == 0) return;

@@ -4,6 +4,8 @@
 
 namespace lampas::cpu {
 
+// Elements of contiguous x to contiguous y of the same type, from element `at` on.
+void place_run(const Tensor& y, int64_t at, const Tensor& x);
 // y = x with the dimensions named by bits of `dims` running backwards.
 void flip(Tensor& y, const Tensor& x, uint64_t dims);
 // The contiguous y gets x on one side of the diagonal that lies `k` columns to the right, zeros

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "cpu/streaming.h"
 #include "runtime/parallel.h"
 
 namespace lampas::cpu {
@@ -310,7 +311,9 @@ void normalize_rows(const Tensor& y, const Tensor& mean, const Tensor& rstd, con
   const void *w = weight.defined() ? weight.raw() : nullptr,
              *b = bias.defined() ? bias.raw() : nullptr;
   double *means = mean.data<double>(), *rstds = rstd.data<double>();
+  int64_t item = y.item_size();
   parallel_for(x.numel() / n, grain_of(n), [&](int64_t begin, int64_t end) {
+    StreamedRows rows(y.numel() * item, n * item);
     for (int64_t i = begin; i < end; ++i) {
       const char* row = at(x, i * n);
       double plain = 0, squares = 0;
@@ -319,7 +322,8 @@ void normalize_rows(const Tensor& y, const Tensor& mean, const Tensor& rstd, con
       else
         tiles.sums(&plain, &squares, row, row, n, means[i] = 0);
       rstds[i] = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
-      tiles.row_affine(into(y, i * n), row, n, w, b, means[i], rstds[i]);
+      rows.make(into(y, i * n),
+                [&](char* to) { tiles.row_affine(to, row, n, w, b, means[i], rstds[i]); });
     }
   });
 }
@@ -331,14 +335,17 @@ void normalize_rows_backward(const Tensor& g, const Tensor& dx, const Tensor& dw
   const NormTiles& tiles = tiles_for(x.dtype());
   const void* w = weight.defined() ? weight.raw() : nullptr;
   const double *means = mean.data<double>(), *rstds = rstd.data<double>();
-  int64_t rows = x.numel() / n;
+  int64_t rows = x.numel() / n, bytes = n * x.item_size();
   if (dx.defined())
     parallel_for(rows, grain_of(n), [&](int64_t begin, int64_t end) {
+      StreamedRows results(rows * bytes, bytes);
       for (int64_t i = begin; i < end; ++i) {
         double sg, sgx, r = rstds[i], size = static_cast<double>(n);
         tiles.row_sums(&sg, &sgx, at(g, i * n), at(x, i * n), w, n, means[i]);
-        tiles.row_slope(into(dx, i * n), at(g, i * n), at(x, i * n), w, n, means[i], r,
-                        -r * r * r * sgx / size, centred ? -r * sg / size : 0);
+        results.make(into(dx, i * n), [&](char* to) {
+          tiles.row_slope(to, at(g, i * n), at(x, i * n), w, n, means[i], r,
+                          -r * r * r * sgx / size, centred ? -r * sg / size : 0);
+        });
       }
     });
   if (!dweight.defined() && !dbias.defined()) return;

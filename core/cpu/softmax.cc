@@ -1,6 +1,7 @@
 // Softmax and its kin: cuts a tensor into tiles of lines for the instruction set's loops.
 #include "cpu/softmax.h"
 
+#include "cpu/streaming.h"
 #include "runtime/parallel.h"
 
 namespace lampas::cpu {
@@ -29,6 +30,24 @@ void over_tiles(const Lines& lines, F&& body) {
   });
 }
 
+// As over_tiles, of a pass that writes y: body(where to write, the rest as above).
+template <class F>
+void into_tiles(const Tensor& y, const Lines& lines, F&& body) {
+  int64_t item = y.item_size();
+  char* to = y.data<char>();
+  if (lines.inner != 1) {
+    return over_tiles(lines, [&](int64_t at, int64_t line, int64_t width) {
+      body(to + at * item, at, line, width);
+    });
+  }
+  int64_t row = lines.n * item, grain = std::max<int64_t>(kGrain / lines.n, 1);
+  parallel_for(lines.outer, grain, [&](int64_t begin, int64_t end) {
+    StreamedRows rows(lines.outer * row, row);
+    for (int64_t i = begin; i < end; ++i)
+      rows.make(to + i * row, [&](char* y) { body(y, i * lines.n, i, int64_t{1}); });
+  });
+}
+
 }  // namespace
 
 void softmax(const Tensor& y, const Tensor& x, const Lines& lines, bool log) {
@@ -38,10 +57,9 @@ void softmax(const Tensor& y, const Tensor& x, const Lines& lines, bool log) {
   const SoftmaxTiles& tiles = tiles_for(x.dtype(), name);
   if (x.numel() == 0) return;
   int64_t item = x.item_size();
-  char* to = y.data<char>();
   const char* from = x.data<char>();
-  over_tiles(lines, [&](int64_t at, int64_t, int64_t width) {
-    tiles.forward(to + at * item, from + at * item, lines.n, lines.inner, width, log);
+  into_tiles(y, lines, [&](char* to, int64_t at, int64_t, int64_t width) {
+    tiles.forward(to, from + at * item, lines.n, lines.inner, width, log);
   });
 }
 
@@ -50,10 +68,9 @@ void softmax_backward(const Tensor& dx, const Tensor& g, const Tensor& y, const 
   const SoftmaxTiles& tiles = tiles_for(y.dtype(), "softmax_backward");
   if (y.numel() == 0) return;
   int64_t item = y.item_size();
-  char* to = dx.data<char>();
   const char *a = g.data<char>(), *b = y.data<char>();
-  over_tiles(lines, [&](int64_t at, int64_t, int64_t width) {
-    tiles.backward(to + at * item, a + at * item, b + at * item, lines.n, lines.inner, width, log);
+  into_tiles(dx, lines, [&](char* to, int64_t at, int64_t, int64_t width) {
+    tiles.backward(to, a + at * item, b + at * item, lines.n, lines.inner, width, log);
   });
 }
 
@@ -73,11 +90,10 @@ void cross_entropy_backward(const Tensor& dx, const Tensor& x, const Tensor& lse
   const SoftmaxTiles& tiles = tiles_for(x.dtype(), "cross_entropy");
   if (x.numel() == 0) return;
   int64_t item = x.item_size(), out = lse.item_size();
-  char* to = dx.data<char>();
   const char *from = x.data<char>(), *sums = lse.data<char>(), *scales = scale.data<char>();
-  over_tiles(lines, [&](int64_t at, int64_t line, int64_t width) {
-    tiles.cross_entropy_backward(to + at * item, from + at * item, sums + line * out,
-                                 scales + line * out, lines.n, lines.inner, width);
+  into_tiles(dx, lines, [&](char* to, int64_t at, int64_t line, int64_t width) {
+    tiles.cross_entropy_backward(to, from + at * item, sums + line * out, scales + line * out,
+                                 lines.n, lines.inner, width);
   });
   dispatch<Floats>(x.dtype(), "cross_entropy", [&](auto tag) {
     using T = decltype(tag);

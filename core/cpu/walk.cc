@@ -6,6 +6,7 @@
 
 #include "cpu/convert.h"
 #include "cpu/copy.h"
+#include "cpu/streaming.h"
 #include "runtime/allocator.h"
 #include "runtime/parallel.h"
 
@@ -22,6 +23,7 @@ enum class Access : uint8_t {
   Unused,   // the kernel does not read it
   Direct,   // the kernel works on the operand's own memory
   Convert,  // contiguous within a tile, but of another type
+  Stream,   // as Direct, of a result that is made in a buffer and written past the caches
   Gather,   // strided
   Row,      // the same value along a row
   Once      // every tile sees the same elements: prepared once per chunk
@@ -72,6 +74,7 @@ class Walker {
   };
 
   Access classify(int i) const;
+  bool worth_streaming() const;
   void chunk(int64_t begin, int64_t end) const;
   void* fetch(int i, const Position& at, int64_t n, Buffers& buffers) const;
   void prepare_once(int i, int64_t n, Buffers& buffers) const;
@@ -92,6 +95,7 @@ Walker::Walker(const Plan& plan, const Program& program) : plan_(plan), program_
   int64_t widest = 1;
   for (int i = 0; i < plan.count; ++i) {
     access_[i] = classify(i);
+    if (i == 0 && access_[0] == Access::Direct && worth_streaming()) access_[0] = Access::Stream;
     if (access_[i] != Access::Direct && access_[i] != Access::Unused) free_ = false;
     widest = std::max({widest, item_size(program.lanes[i]), item_size(plan.dtype[i])});
   }
@@ -100,6 +104,14 @@ Walker::Walker(const Plan& plan, const Program& program) : plan_(plan), program_
     tile_ = std::max<int64_t>(1, tile_ / plan.sizes[0]) * plan.sizes[0];
     grain_ = (kGrain + tile_ - 1) / tile_ * tile_;
   }
+}
+
+// In place the lines of the result have been read anyway.
+bool Walker::worth_streaming() const {
+  if (plan_.numel * item_size(plan_.dtype[0]) < kStreamed) return false;
+  for (int i = 1; i < plan_.count; ++i)
+    if (plan_.data[i] == plan_.data[0]) return false;
+  return true;
 }
 
 Access Walker::classify(int i) const {
@@ -140,6 +152,7 @@ void* Walker::fetch(int i, const Position& at, int64_t n, Buffers& buffers) cons
     case Access::Once:
       return buffer;
     case Access::Direct:
+    case Access::Stream:
       return plan_.data[i] + at.offset(plan_.strides[i]);
     case Access::Convert:
       converter(lane, from)(buffer, plan_.data[i] + at.offset(plan_.strides[i]), n);
@@ -179,6 +192,9 @@ void Walker::prepare_once(int i, int64_t n, Buffers& buffers) const {
 void Walker::store(const Position& at, int64_t n, Buffers& buffers) const {
   DType to = plan_.dtype[0], lane = program_.lanes[0];
   char* result = buffers.lane[0];
+  if (access_[0] == Access::Stream)
+    return LAMPAS_BEST(
+        stream(plan_.data[0] + at.offset(plan_.strides[0]), result, n * item_size(to)));
   if (access_[0] == Access::Convert)
     return converter(to, lane)(plan_.data[0] + at.offset(plan_.strides[0]), result, n);
   if (to != lane) {
@@ -214,6 +230,7 @@ void Walker::chunk(int64_t begin, int64_t end) const {
     done += n;
     at.advance(sizes, n);
   }
+  if (access_[0] == Access::Stream) LAMPAS_BEST(stream_end());
 }
 
 bool all_direct(const Plan& plan, const Program& program) {

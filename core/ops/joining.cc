@@ -40,6 +40,8 @@ Tensor part(const Tensor& y, int64_t d, int64_t start, int64_t length) {
   return view_of(y, sizes, y.strides(), y.offset() + start * y.stride(d));
 }
 
+constexpr int64_t kShortRun = 1 << 16;  // elements: longer ones are worth several threads
+
 // Of what a list of tensors is joined into.
 struct Joined {
   DType dtype;
@@ -153,11 +155,17 @@ Tensor cat(const Tensors& xs, int64_t dim) {
   Tensor y = empty_format(joined_sizes(xs, *first, d), dtype, first->device(), format);
   Dims lengths;  // along d; -1 for inputs that are skipped
   int64_t start = 0;
+  bool in_order = y.is_contiguous();  // and each input is one run of it
+  for (int64_t k = 0; k < d; ++k) in_order &= y.size(k) == 1;
   for (const Tensor& x : xs) {
     bool skipped = is_legacy_empty(x) && first->dim() != 1;
     lengths.push_back(skipped ? -1 : x.size(d));
     if (skipped) continue;
-    if (x.numel() > 0) copy_values(part(y, d, start, x.size(d)), x);
+    bool short_run = in_order && x.is_contiguous() && x.dtype() == dtype && x.numel() < kShortRun;
+    if (short_run)
+      KERNEL(place_run, y, start * y.stride(d), x);
+    else if (x.numel() > 0)
+      copy_values(part(y, d, start, x.size(d)), x);
     start += x.size(d);
   }
   if (needs_grad(xs))
@@ -208,8 +216,9 @@ Tensor stack(const Tensors& xs, int64_t dim) {
   bool whole = d == 0 && xs[0].dim() > 1;
   Tensors rows;
   rows.reserve(xs.size());
+  bool recorded = needs_grad(xs);
   for (const Tensor& x : xs) {
-    Tensor row = whole ? plain(x) : as_row(x, d);
+    Tensor row = !whole ? as_row(x, d) : recorded ? plain(x) : x;
     rows.push_back(row.dtype() == dtype ? row : to(row, dtype));
   }
   Tensor y = cat(rows, d);

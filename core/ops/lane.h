@@ -257,6 +257,7 @@ struct Lane {
   LAMPAS_WORD(erfc)
   LAMPAS_WORD(erfcx)
   LAMPAS_WORD(erfinv)
+  LAMPAS_WORD(ndtr)
   LAMPAS_WORD(ndtri)
   LAMPAS_TRIG(sin)
   LAMPAS_TRIG(cos)

@@ -2,6 +2,7 @@
 // differentiable, the derivative's text as tensor operations.
 #include "ops/row_node.h"
 
+#include "cpu/convert.h"
 #include "cpu/pointwise.h"
 #include "cpu/walk.h"
 #include "ops/copy.h"
@@ -34,6 +35,22 @@ void store_number(void* to, const Scalar& number, DType lane) {
   for (int i = 0; i < d; ++i) signature.remove_prefix(signature.find(", ") + 2);
   fail(ErrorKind::NotImplemented, "the derivative for '", info.name, ": ",
        signature.substr(0, signature.find(',')), "' is not implemented.");
+}
+
+constexpr int64_t kDirect = 32768;  // elements; above, a plan hands pieces to threads
+constexpr int64_t kRepeated = 128;  // elements of a value that is the same all over
+
+// The memory of an operand as a kernel over the whole of dx reads it: its own where it lies in
+// order, `buffer` where it is one value. Null when it takes a plan.
+void* directly(const Tensor& x, const Tensor& dx, DType lane, char* buffer) {
+  if (x.dtype() != lane) return nullptr;
+  if (x.is_contiguous() && x.sizes() == dx.sizes()) return x.raw();
+  int64_t n = dx.numel();
+  if (n > kRepeated) return nullptr;
+  for (int64_t d = 0; d < x.dim(); ++d)
+    if (x.stride(d) != 0 && x.size(d) != 1) return nullptr;
+  cpu::repeat(buffer, x.raw(), item_size(lane), n);
+  return buffer;
 }
 
 // A gradient in the shape and type of the input it belongs to.
@@ -137,6 +154,27 @@ Tensors RowNode::apply(const Tensors& grads) {
   return results;
 }
 
+bool RowNode::run_directly(rows::Tile tile, DType lane, const Tensor& dx, const Tensor& g,
+                           const Tensor* kept, const Tensor& y) {
+  int64_t n = dx.numel();
+  if (n == 0 || n > kDirect || !dx.is_contiguous() || dx.dtype() != lane) return false;
+  const Info& info = rows::info(row);
+  alignas(64) char buffers[5][kRepeated * 16];
+  void* operands[Plan::kMost] = {dx.raw()};
+  const Tensor* read[5] = {&g};
+  for (int i = 0; i < info.inputs; ++i) read[i + 1] = &kept[i];
+  read[info.inputs + 1] = &y;
+  for (int i = 0; i < info.inputs + 2; ++i) {
+    if (i > 0 && i <= info.inputs && inputs[i - 1].is_number) return false;
+    if (!read[i]->defined()) continue;
+    bool select = info.rule == rows::Rule::Select && i == 1;
+    operands[i + 1] = directly(*read[i], dx, select ? DType::Bool : lane, buffers[i]);
+    if (!operands[i + 1]) return false;
+  }
+  tile(operands, params.data(), n);
+  return true;
+}
+
 Tensor RowNode::fused(int d, const Tensor& incoming) {
   const Info& info = rows::info(row);
   bool conjugate = is_complex(common) && info.has(rows::C);
@@ -155,6 +193,7 @@ Tensor RowNode::fused(int d, const Tensor& incoming) {
   DType type = is_complex(common) ? common : in.dtype;
   Tensor dx = empty_result(g.sizes(), {shapers, count}, type, g.device());
   if (g.is_meta()) return dx;
+  if (run_directly(tile, lane, dx, g, kept, y)) return conjugate ? conj(dx) : dx;
 
   Plan plan;
   cpu::Program program{tile, params.data(), {}};

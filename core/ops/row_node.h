@@ -1,6 +1,7 @@
 // The tape node of every row: what it keeps, and its two ways backward.
 #pragma once
 #include "ops/pointwise.h"
+#include "runtime/reuse.h"
 #include "tape/tape.h"
 
 namespace lampas::ops {
@@ -23,12 +24,17 @@ struct RowNode final : tape::Node {
   tape::Saved output;
   SmallVector<Scalar, 1> params;
 
+  static void* operator new(size_t) { return Reuse<RowNode>::take(); }
+  static void operator delete(void* object) { Reuse<RowNode>::give(object); }
   Tensors apply(const Tensors& grads) override;
   void release() override;
   bool wants(int input) const;  // does this input want a gradient, and is there one
 
  private:
   Tensor fused(int input, const Tensor& g);
+  // Without a plan, where the operands lie in order; false: nothing has been done.
+  bool run_directly(rows::Tile tile, DType lane, const Tensor& dx, const Tensor& g,
+                    const Tensor* kept, const Tensor& y);
   Tensor recorded(int input, const Tensor& g);
 };
 

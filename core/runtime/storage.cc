@@ -5,13 +5,14 @@
 
 #include "runtime/allocator.h"
 #include "runtime/error.h"
+#include "runtime/reuse.h"
 
 namespace lampas {
 
 static void free_host(Storage* s) { memory::release(s->data, s->bytes); }
 
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
-  auto* s = new Storage;
+  auto* s = ::new (Reuse<Storage>::take()) Storage;
   Ref<Storage> owner = Ref<Storage>::adopt(s);
   s->device = device;
   if (device.is_cpu()) {
@@ -26,7 +27,7 @@ Ref<Storage> Storage::allocate(size_t bytes, Device device) {
 
 Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device, void (*free)(Storage*),
                              void* owner) {
-  auto* s = new Storage;
+  auto* s = ::new (Reuse<Storage>::take()) Storage;
   s->data = data;
   s->bytes = bytes;
   s->device = device;
@@ -51,7 +52,8 @@ void Storage::resize(size_t wanted) {
 
 void Storage::destroy(Storage* s) {
   if (s->free) s->free(s);
-  delete s;
+  s->~Storage();
+  Reuse<Storage>::give(s);
 }
 
 }  // namespace lampas

@@ -2,6 +2,7 @@
 // here.
 #include "runtime/tensor.h"
 
+#include "runtime/reuse.h"
 #include "tape/tape.h"
 
 namespace lampas {
@@ -9,7 +10,7 @@ namespace lampas {
 namespace {
 
 TensorImpl* make_impl(DType dtype, Device device) {
-  auto* impl = new TensorImpl;
+  auto* impl = ::new (Reuse<TensorImpl>::take()) TensorImpl;
   impl->dtype = dtype;
   impl->device = device;
   impl->inference = tape::inference_enabled();
@@ -40,7 +41,8 @@ Dims stride_order(Span sizes, Span strides) {
 
 void TensorImpl::destroy(TensorImpl* impl) {
   if (impl->meta) tape::forget(impl);
-  delete impl;
+  impl->~TensorImpl();
+  Reuse<TensorImpl>::give(impl);
 }
 
 int64_t checked_numel(Span sizes) {
@@ -236,7 +238,7 @@ Tensor view_of(const Tensor& x, Span sizes, Span strides) {
 }
 
 Tensor alias_of(const Tensor& x) {
-  auto* impl = new TensorImpl;
+  auto* impl = ::new (Reuse<TensorImpl>::take()) TensorImpl;
   Tensor y(Ref<TensorImpl>::adopt(impl));
   impl->dtype = x->dtype;
   impl->device = x->device;

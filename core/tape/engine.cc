@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "runtime/reuse.h"
 #include "tape/history.h"
 #include "tape/hooks.h"
 
@@ -16,6 +17,8 @@ const NodeWatch* node_watch = nullptr;
 
 struct Pending {
   Tensors grads;
+  static void* operator new(size_t) { return Reuse<Pending>::take(); }
+  static void operator delete(void* object) { Reuse<Pending>::give(object); }
 };
 
 namespace {

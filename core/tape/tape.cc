@@ -1,6 +1,7 @@
 // Nodes, saved tensors and what a tensor remembers. The engine is in engine.cc.
 #include "tape/tape.h"
 
+#include "runtime/reuse.h"
 #include "tape/history.h"
 #include "tape/hooks.h"
 
@@ -103,7 +104,7 @@ Tensor Backward::grad_or_zeros(int i) const {
 }
 
 Meta& meta_of(const Tensor& x) {
-  if (!x->meta) x->meta = new Meta;
+  if (!x->meta) x->meta = ::new (Reuse<Meta>::take()) Meta;
   return *x->meta;
 }
 
@@ -114,7 +115,8 @@ void forget(TensorImpl* dying) {
   if (meta->retains_grad && meta->grad_fn && meta->grad_fn->extras)
     std::erase_if(meta->grad_fn->extras->retained,
                   [&](const auto& entry) { return entry.tensor == dying; });
-  delete meta;
+  meta->~Meta();
+  Reuse<Meta>::give(meta);
 }
 
 // --- saved tensors ---

@@ -61,6 +61,7 @@ void check(const char* name, double bound, double lo, double hi, F f, R exact) {
 
 int main() {
   CHECK2(exp, 1.1, 1.1, -87, 89, -708, 710, expl(x))
+  CHECK2(exp_negative, 1.1, 1.1, -87.3, 0, -708.3, 0, expl(x))
   CHECK2(exp2, 1.1, 1.1, -126, 129, -1022, 1025, exp2l(x))
   CHECK2(expm1, 1.7, 1.7, -104, 89, -746, 710, expm1l(x))
   CHECK2(sigmoid, 2.3, 2.3, -85, 100, -700, 800, 1 / (1 + expl(-x)))
@@ -90,5 +91,12 @@ int main() {
          math::erfinv(static_cast<double>(x)) -
              (erfl(math::erfinv(static_cast<double>(x))) - x) * 0.88622692545275801365L *
                  expl(powl(math::erfinv(static_cast<double>(x)), 2)))
+  // The error of the value itself, carried into units of one by adding one.
+  check<float>(
+      "1 + ndtr", 1.8, -9, 9, [](float x) { return 1 + math::ndtr(x); },
+      [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
+  check<double>(
+      "1 + ndtr", 1.1, -9, 9, [](double x) { return 1 + math::ndtr(x); },
+      [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
   return failures;
 }

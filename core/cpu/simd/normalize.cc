@@ -6,14 +6,15 @@
 namespace lampas::LAMPAS_ISA {
 namespace {
 
-constexpr int64_t kLanes = 16;    // partial sums side by side
+constexpr int64_t kWide = 64;     // partial sums side by side: four vectors hide the latency
+constexpr int64_t kNarrow = 16;   // the same for runs shorter than that
 constexpr int64_t kBlock = 1024;  // elements summed in the compute type before doubles take over
 constexpr int64_t kRows = 32;     // the same for rows of a tile of columns
 constexpr int64_t kColumns = cpu::kNormColumns;
 
-template <class C>
+template <int64_t lanes_, class C>
 double total(C* lanes) {
-  for (int64_t w = kLanes / 2; w > 0; w /= 2)
+  for (int64_t w = lanes_ / 2; w > 0; w /= 2)
     for (int64_t l = 0; l < w; ++l) lanes[l] += lanes[l + w];
   return lanes[0];
 }
@@ -23,14 +24,18 @@ struct Sums {
 };
 
 // Sums of two terms of every i below n; `terms(i, a, b)` adds them.
+template <int64_t lanes_, class C, class F>
+Sums sums_on(int64_t n, F&& terms) {
+  C a[lanes_] = {}, b[lanes_] = {};
+  int64_t i = 0;
+  for (; i + lanes_ <= n; i += lanes_)
+    for (int64_t l = 0; l < lanes_; ++l) terms(i + l, a[l], b[l]);
+  for (int64_t l = 0; i + l < n; ++l) terms(i + l, a[l], b[l]);
+  return {total<lanes_>(a), total<lanes_>(b)};
+}
 template <class C, class F>
 Sums block_sums(int64_t n, F&& terms) {
-  C a[kLanes] = {}, b[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int64_t l = 0; l < kLanes; ++l) terms(i + l, a[l], b[l]);
-  for (int64_t l = 0; i + l < n; ++l) terms(i + l, a[l], b[l]);
-  return {total(a), total(b)};
+  return n < kWide ? sums_on<kNarrow, C>(n, terms) : sums_on<kWide, C>(n, terms);
 }
 
 template <class C, class F>

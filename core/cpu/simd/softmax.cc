@@ -6,31 +6,53 @@
 namespace lampas::LAMPAS_ISA {
 namespace {
 
-constexpr int64_t kLanes = 16;  // partial results side by side along a line
+// Partial results side by side along a line: four vectors of the widest kind hide the latency of
+// an addition, one serves lines that are too short for four.
+constexpr int64_t kWide = 64, kNarrow = 16;
 constexpr int64_t kColumns = cpu::kSoftmaxColumns;
 
+// NaN wins: what is found in columns.
 template <class C>
 LAMPAS_INLINE C larger(C a, C b) {
   return (a > b) | (a != a) ? a : b;
 }
 
-// Joins value(0), value(1), ... value(n - 1) on kLanes lanes.
-template <class C, class Value, class Join>
-LAMPAS_INLINE C gather(int64_t n, C start, Value value, Join join) {
-  if (n < kLanes) {
-    C a = start;
-    for (int64_t i = 0; i < n; ++i) a = join(a, value(i));
-    return a;
-  }
-  C lanes[kLanes];
-  for (int64_t l = 0; l < kLanes; ++l) lanes[l] = value(l);
-  int64_t i = kLanes;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = join(lanes[l], value(i + l));
+// Joins value(0), value(1), ... value(n - 1), each of them asked for once.
+template <int64_t lanes_, class C, class Value, class Join>
+LAMPAS_INLINE C gather_on(int64_t n, Value value, Join join) {
+  C lanes[lanes_];
+  for (int64_t l = 0; l < lanes_; ++l) lanes[l] = value(l);
+  int64_t i = lanes_;
+  for (; i + lanes_ <= n; i += lanes_)
+    for (int64_t l = 0; l < lanes_; ++l) lanes[l] = join(lanes[l], value(i + l));
   for (int64_t l = 0; i + l < n; ++l) lanes[l] = join(lanes[l], value(i + l));
-  for (int64_t w = kLanes / 2; w > 0; w /= 2)
+  for (int64_t w = lanes_ / 2; w > 0; w /= 2)
     for (int64_t l = 0; l < w; ++l) lanes[l] = join(lanes[l], lanes[l + w]);
   return lanes[0];
+}
+template <class C, class Value, class Join>
+LAMPAS_INLINE C gather(int64_t n, C start, Value value, Join join) {
+  if (n >= kWide) return gather_on<kWide, C>(n, value, join);
+  if (n >= kNarrow) return gather_on<kNarrow, C>(n, value, join);
+  C a = start;
+  for (int64_t i = 0; i < n; ++i) a = join(a, value(i));
+  return a;
+}
+
+template <class T>
+LAMPAS_INLINE void fetch(const T* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(x + i);
+}
+// Runs f over 0 .. n - 1 while the elements after each x[n - 1], the next line, are fetched: the
+// last pass over a line is the time to do so. Beyond the end of an array a prefetch does nothing.
+template <class F, class... T>
+LAMPAS_INLINE void last_pass(int64_t n, F f, const T*... x) {
+  constexpr int64_t kStep = 256;
+  for (int64_t begin = 0; begin < n; begin += kStep) {
+    int64_t end = begin + kStep < n ? begin + kStep : n;
+    (fetch(x + n + begin, end - begin), ...);
+    for (int64_t i = begin; i < end; ++i) f(i);
+  }
 }
 
 template <class T>
@@ -39,13 +61,14 @@ struct Tiles {
   static constexpr C lowest = -std::numeric_limits<C>::infinity();
   static C at(const T* x, int64_t i) { return static_cast<C>(x[i]); }
 
+  // NaN is passed over where another element follows or precedes: the sum brings it in.
   static C top_of(const T* x, int64_t n) {
     return gather(
-        n, lowest, [x](int64_t i) { return at(x, i); }, [](C a, C b) { return larger(a, b); });
+        n, lowest, [x](int64_t i) { return at(x, i); }, [](C a, C b) { return b > a ? b : a; });
   }
   static C sum_exp(const T* x, int64_t n, C top) {
     return gather(
-        n, C(0), [x, top](int64_t i) { return math::exp(at(x, i) - top); },
+        n, C(0), [x, top](int64_t i) { return math::exp_negative(at(x, i) - top); },
         [](C a, C b) { return a + b; });
   }
   // A line of -inf has no finite top to subtract; of zeros it then has.
@@ -57,16 +80,16 @@ struct Tiles {
       C shift = top + math::log(sum_exp(x, n, top));
       // Subtracted in two steps, the sum's logarithm last: both are exact more often.
       C rest = shift - top;
-      for (int64_t i = 0; i < n; ++i) y[i] = T((at(x, i) - top) - rest);
-      return;
+      return last_pass(n, [=](int64_t i) { y[i] = T((at(x, i) - top) - rest); }, x);
     }
     if constexpr (std::is_same_v<T, C>) {
-      for (int64_t i = 0; i < n; ++i) y[i] = math::exp(x[i] - top);
-      C sum = gather(n, C(0), [y](int64_t i) { return y[i]; }, [](C a, C b) { return a + b; });
-      for (int64_t i = 0; i < n; ++i) y[i] = y[i] / sum;
+      auto keep = [x, y, top](int64_t i) { return y[i] = math::exp_negative(x[i] - top); };
+      C sum = gather(n, C(0), keep, [](C a, C b) { return a + b; });
+      C scale = 1 / sum;
+      last_pass(n, [=](int64_t i) { y[i] *= scale; }, x);
     } else {
-      C sum = sum_exp(x, n, top);
-      for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp(at(x, i) - top) / sum);
+      C scale = 1 / sum_exp(x, n, top);
+      for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp_negative(at(x, i) - top) * scale);
     }
   }
 
@@ -109,10 +132,10 @@ struct Tiles {
       auto add = [](C a, C b) { return a + b; };
       if (log) {
         C sum = gather(n, C(0), [g](int64_t i) { return at(g, i); }, add);
-        for (int64_t i = 0; i < n; ++i) dx[i] = T(at(g, i) - math::exp(at(y, i)) * sum);
+        last_pass(n, [=](int64_t i) { dx[i] = T(at(g, i) - math::exp(at(y, i)) * sum); }, g, y);
       } else {
         C sum = gather(n, C(0), [g, y](int64_t i) { return at(g, i) * at(y, i); }, add);
-        for (int64_t i = 0; i < n; ++i) dx[i] = T((at(g, i) - sum) * at(y, i));
+        last_pass(n, [=](int64_t i) { dx[i] = T((at(g, i) - sum) * at(y, i)); }, g, y);
       }
       return;
     }

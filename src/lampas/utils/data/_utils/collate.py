@@ -55,7 +55,7 @@ def collate(batch, *, collate_fn_map=None):
         return cls(*(collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch)))
     if isinstance(first, collections.abc.Sequence):
         size = len(first)
-        if any(len(sample) != size for sample in batch):
+        if set(map(len, batch)) != {size}:
             text = "each element in list of batch should be of equal size"
             raise lampas.hints.hinted(RuntimeError(text))
         columns = [collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch)]
