@@ -31,6 +31,9 @@ PLAIN = frozenset(
 )
 
 
+_CUT = "none"  # noted of a view: it has no tangent
+
+
 class Dual(Level):
     """One level of dual numbers."""
 
@@ -54,11 +57,17 @@ class Dual(Level):
     def tangent(self, x):
         """The tangent of x, or None. A view of a tensor with a tangent has the view of it."""
         t = self._tangents.get(x)
+        if t is _CUT:
+            return None
         if t is not None or not x._is_view():
             return t
         base = x._base
         whole = self._tangents.get(base)
-        return None if whole is None else _same_view(x, base, whole)
+        return None if whole is None or whole is _CUT else _same_view(x, base, whole)
+
+    def cut(self, x):
+        """x as a tensor that has no tangent, even where it is a view of one that has."""
+        return self._tangents.put(x, _CUT)
 
     def attach(self, x, t):
         self._tangents.put(x, t)
@@ -95,7 +104,8 @@ class Dual(Level):
         if levels.draws(function) and isinstance(function, levels.Composite):
             return function(*args, **kwargs)
         if name in PLAIN:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return self.cut(result) if name in ("detach", "data") else result
         if function is _core._run_backward:
             return self._backward(function, *args)
         if name == "apply" and isinstance(getattr(function, "__self__", None), type):
@@ -147,7 +157,8 @@ class Dual(Level):
             outputs = [y for y in tensors_of(result) if y.requires_grad]
             create = attached or (grad_mode and any(t.requires_grad for _, t in known.values()))
             pushed = push_forward(outputs, known.values(), create)
-        tangents = {id(y): t for y, t in zip(outputs, pushed)}
+        held = [t for _, t in known.values()]
+        tangents = {id(y): _own(t, held) for y, t in zip(outputs, pushed)}
         originals = {id(alias): x for x in tensors for alias, _ in [known.get(id(x), (None, 0))]}
 
         def settle(y):
@@ -294,6 +305,15 @@ def check_tangent(x, t):
             "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
             f"supported. Tensor is of size {list(x.shape)} while the given forward gradient is of size {list(t.shape)}."
         )
+
+
+def _own(t, held):
+    """t in memory of its own, since it may be written in place: pulling back may give what it was given."""
+    inner, owned = levels.bare(t), [levels.bare(h) for h in held]
+    spread = any(step == 0 and n > 1 for n, step in zip(inner.shape, inner.stride()))
+    if spread or any(inner is h or _core._shares_storage(inner, h) for h in owned):
+        return t.clone()
+    return t
 
 
 def _writes(name):

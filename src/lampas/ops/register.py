@@ -79,7 +79,11 @@ def _in_place(function, name):
         if _core._transforms() and _core._carries((self, args)):
             return self.copy_(function(self, *args, **kwargs))
         _core._check_write(self)
-        return _core._assign(name + "_", self, function(self, *args, **kwargs))
+        recorded = _core.is_grad_enabled() and any(
+            isinstance(x, _core.Tensor) and x.requires_grad for x in (self, *args)
+        )
+        old = _core._before_write(self) if recorded else self
+        return _core._assign(name + "_", self, function(old, *args, **kwargs))
 
     writing.__name__ = writing.__qualname__ = name + "_"
     return writing
