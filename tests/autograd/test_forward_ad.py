@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-import lampas
 import numpy as np
 import pytest
 import torch
+
+import lampas
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "func"))
 from operators import CASES

@@ -6,6 +6,7 @@ arrays. Rows are called by their name, where PyTorch has it too.
 
 import numpy as np
 import torch
+
 from lampas import _core
 
 _rng = np.random.default_rng(7)

@@ -83,15 +83,20 @@ def entrywise(level, function, args, kwargs):
     return level.wrapped(function(level.batch(args[0]), *args[1:], **kwargs))
 
 
-@rule("requires_grad_ retain_grad")
+@rule("requires_grad_ retain_grad detach_")
 def on_batch(level, function, args, kwargs):
     function(level.inner(args[0]), *args[1:], **kwargs)
     return args[0]
 
 
-@rule("requires_grad =requires_grad")
+@rule("requires_grad =requires_grad register_hook")
 def of_batch(level, function, args, kwargs):
     return function(level.inner(args[0]), *args[1:])
+
+
+@rule("__deepcopy__")
+def deep_copy(level, function, args, kwargs):
+    return level.wrap(function(level.batch(args[0]), *args[1:]))
 
 
 @rule("grad")
@@ -180,42 +185,27 @@ def along(level, function, args, kwargs):
 
 
 def _along(level, function, name, x, args, kwargs):
-    rank, given = x.dim(), False
+    rank, given, absent = x.dim(), False, (kwargs, None)
     for number, (place, key) in enumerate(_DIMS[name]):
-        if place < len(args):
-            holder, where = args, place
-        elif key in kwargs:
-            holder, where = kwargs, key
-        elif name in _DEFAULTS:
-            holder, where = kwargs, key
-            kwargs[key] = _DEFAULTS[name][number]
-        else:
-            continue
-        if holder[where] is None:
-            if holder is kwargs:
-                del kwargs[key]
+        holder, where = (args, place) if place < len(args) else (kwargs, key)
+        if holder is kwargs and name in _DEFAULTS:
+            kwargs.setdefault(key, _DEFAULTS[name][number])
+        if holder is kwargs and key not in kwargs or holder[where] is None:
+            absent = (holder, where)
             continue
         counted = from_end(holder[where], rank)
         if counted is None:
             return NotImplemented
         holder[where], given = counted, True
     batch = level.batch(x)
-    if not given:
-        if name in _ALL:
-            if len(args) > 1 and name != "linalg_vector_norm":
-                if args[1] is not None:
-                    return NotImplemented
-                args[1] = tuple(range(-rank, 0))
-            else:
-                kwargs["dim"] = tuple(range(-rank, 0))
-        elif name in _FLAT and len(args) == 1 and not kwargs.get("keepdim"):
-            return level.wrap(_over_all(function, name, batch.reshape(len(batch), -1), kwargs))
-        elif name == "squeeze":
-            return level.wrap(
-                function(batch, tuple(d - rank for d in range(rank) if x.shape[d] == 1))
-            )
-        else:
-            return NotImplemented
+    if not given and name in _ALL:
+        absent[0][absent[1]] = tuple(range(-rank, 0))
+    elif not given and name in _FLAT and len(args) == 1 and not kwargs.get("keepdim"):
+        return level.wrap(_over_all(function, name, batch.reshape(len(batch), -1), kwargs))
+    elif not given and name == "squeeze":
+        return level.wrap(function(batch, tuple(d - rank for d in range(rank) if x.shape[d] == 1)))
+    elif not given:
+        return NotImplemented
     return level.wrapped(function(batch, *args[1:], **kwargs))
 
 

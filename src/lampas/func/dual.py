@@ -25,7 +25,7 @@ WRITTEN_VIEWS = frozenset(
 )
 # The tangent plays no part: values for Python, and detach(), which cuts it off.
 PLAIN = frozenset(
-    """detach data item tolist numpy __bool__ __int__ __float__ __index__ requires_grad requires_grad_
+    """detach detach_ register_hook data item tolist numpy __bool__ __int__ __float__ __index__ requires_grad requires_grad_
     retain_grad grad =grad =requires_grad =data data_ptr new_empty new_zeros new_ones new_full zeros_like
     ones_like empty_like full_like rand_like randn_like randint_like""".split()
 )
@@ -92,12 +92,13 @@ class Dual(Level):
     def takes_part(self, function, tensors):
         return any(self.tangent(x) is not None for x in tensors)
 
-    def composite(self, function, args, kwargs):
-        if function.__name__ != "__repr__":
-            return NotImplemented
-        t = self.tangent(args[0])
+    def shown(self, x):
+        t = self.tangent(x)
         with levels.outside(self):
-            return f"{repr(args[0])[:-1]}, tangent={t!r})"
+            return f"{repr(x)[:-1]}, tangent={t!r})"
+
+    def whole(self, function, args, kwargs):
+        return self.call(function, args, kwargs)
 
     def call(self, function, args, kwargs):
         name = name_of(function)
@@ -105,7 +106,7 @@ class Dual(Level):
             return function(*args, **kwargs)
         if name in PLAIN:
             result = function(*args, **kwargs)
-            return self.cut(result) if name in ("detach", "data") else result
+            return self.cut(result) if name in ("detach", "detach_", "data") else result
         if function is _core._run_backward:
             return self._backward(function, *args)
         if name == "apply" and isinstance(getattr(function, "__self__", None), type):
@@ -113,6 +114,10 @@ class Dual(Level):
         if name in WRITTEN_VIEWS:
             function(self.own_tangent(args[0]), *args[1:], **kwargs)
             return function(*args, **kwargs)
+        if name == "__deepcopy__":
+            return self.attach(
+                function(*args, **kwargs), function(self.tangent(args[0]), *args[1:])
+            )
         if name in VIEWS and not self._key_has_tangent(args[1:], kwargs):
             return self._view(function, args, kwargs)
         if _writes(name):

@@ -66,6 +66,8 @@ def _with_out(function):
         result = function(*args, **kwargs)
         if out is None:
             return result
+        if _core._transforms() and _core._carries((args, out)):
+            return out.copy_(result)
         written = _core._write_out(function.__name__, out, result)
         kind = type(result)
         return written if not isinstance(result, tuple) or kind is tuple else kind(written)
