@@ -359,16 +359,30 @@ def getitem(level, function, args, kwargs):
     kinds = [_kind(level, part) for part in parts]
     if None in kinds:
         return NotImplemented
-    if kinds.count("index") == 0:
+    if level.batch(x) is None:
+        return _chosen(level, function, x, parts, kinds)
+    if kinds.count("index") + kinds.count("batched") == 0:
         return level.wrap(function(level.batch(x), (slice(None), *parts)))
     if kinds.count("index") > 1 or "batched" in kinds and kinds != ["batched"]:
         return NotImplemented
     if kinds != ["batched"]:
         return level.wrap(function(level.batch(x), (slice(None), *parts)))
     index = level.batch(parts[0])
-    if level.batch(x) is None:
-        return level.wrap(function(x, index))
     return level.wrap(function(level.batch(x), (_each(level, index), index)))
+
+
+def _chosen(level, function, x, parts, kinds):
+    """Of a tensor without a batch, by one index that has one."""
+    if kinds.count("batched") != 1 or "index" in kinds:
+        return NotImplemented
+    at = kinds.index("batched")
+    if any(part is Ellipsis for part in parts[:at]):
+        return NotImplemented
+    before = sum(part is None or isinstance(part, slice) for part in parts[:at])
+    if any(isinstance(part, int) for part in parts):
+        return NotImplemented
+    batch = function(x, (*parts[:at], level.batch(parts[at]), *parts[at + 1 :]))
+    return level.wrap(batch.movedim(before, 0))
 
 
 def _each(level, index):
