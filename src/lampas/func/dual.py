@@ -147,7 +147,7 @@ class Dual(Level):
                 continue
             t = self.tangent(x)
             if t is not None and (x.is_floating_point() or x.is_complex()):
-                alias = levels.tracked(x if linked else x.detach())
+                alias = levels.tracked(x if linked else levels.off_tape(x))
                 found[id(x)] = (alias, t)
         return found
 
@@ -186,7 +186,7 @@ class Dual(Level):
             swap = lambda x: known[id(x)][0] if id(x) in known else x  # noqa: E731
             copy = swap(target).clone() if target.requires_grad or id(target) in known else None
             if copy is None:
-                copy = target.detach().clone()
+                copy = levels.off_tape(target).clone()
             function(copy, *mapped(args[1:], swap), **mapped(kwargs, swap))
             create = linked or (grad_mode and any(t.requires_grad for _, t in known.values()))
             pushed = push_forward([copy] if copy.requires_grad else [], known.values(), create)
