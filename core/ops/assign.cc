@@ -42,6 +42,21 @@ void assign_(const char* op, const Tensor& self, const Tensor& result) {
   self->requires_grad = true;
 }
 
+Tensor before_write(const Tensor& self) {
+  Tensor old;
+  {
+    tape::NoGrad off;
+    old = tape::arithmetic.clone(self);
+  }
+  if (Ref<tape::Node> node = tape::grad_fn(self)) {
+    tape::Meta& meta = tape::meta_of(old);
+    meta.grad_fn = node;
+    meta.output = self->meta->output;
+    old->requires_grad = true;
+  }
+  return old;
+}
+
 void write_out(const char* op, const Tensor& out, const Tensor& result, int64_t which) {
   if (out.is(result)) return;
   CHECK(!(tape::grad_enabled() && (out->requires_grad || result->requires_grad)), op,

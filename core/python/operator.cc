@@ -293,6 +293,12 @@ Object type_from_out(const Signature& signature, PyObject** slots, PyObject* out
   return {};
 }
 
+bool records(const Signature& signature, PyObject* const* slots) {
+  for (size_t i = 0; i < signature.params.size(); ++i)
+    if (is_tensor(slots[i]) && tape::needs_grad(unwrap(slots[i]))) return true;
+  return false;
+}
+
 }  // namespace
 
 PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject* names, Use use) {
@@ -307,12 +313,17 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
     if (inplace && !is_tensor(slots[0])) break;  // only tensors can be written
     if (inplace) {
       if (overload.invoke_inplace) return overload.invoke_inplace(slots, overload.context);
-      tape::check_write(unwrap(slots[0]));
+      PyObject* self = slots[0];
+      tape::check_write(unwrap(self));
+      Object old;
+      if (records(overload.signature, slots)) {
+        old = Object(wrap(ops::before_write(unwrap(self))));
+        slots[0] = old.get();
+      }
       Object made(overload.invoke(slots, overload.context));
       CHECK(is_tensor(made.get()), op.name, "_ has no in-place form");
-      ops::assign_(op.name, unwrap(slots[0]), unwrap(made.get()));
-      Py_INCREF(slots[0]);
-      return slots[0];
+      ops::assign_(op.name, unwrap(self), unwrap(made.get()));
+      return Py_NewRef(self);
     }
     std::vector<Object> converted;
     if (autocast.enabled && !out && op.precision != Precision::AsGiven)
@@ -387,7 +398,12 @@ PyObject* check_write(PyObject*, PyObject* x) {
     Py_RETURN_NONE;
   });
 }
-PyMethodDef module_functions[] = {{"_write_out", write_out_, METH_VARARGS, nullptr},
+// What an in-place form that is written in Python computes with, where a gradient may need it.
+PyObject* before_write(PyObject*, PyObject* x) {
+  return guarded([&] { return wrap(ops::before_write(unwrap(x))); });
+}
+PyMethodDef module_functions[] = {{"_before_write", before_write, METH_O, nullptr},
+                                  {"_write_out", write_out_, METH_VARARGS, nullptr},
                                   {"_assign", assign, METH_VARARGS, nullptr},
                                   {"_check_write", check_write, METH_O, nullptr},
                                   {nullptr, nullptr, 0, nullptr}};

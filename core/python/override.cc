@@ -358,6 +358,13 @@ PyObject* face_of_batch(PyObject*, PyObject* batch) {
     return wrap(face);
   });
 }
+PyObject* share_storage(PyObject*, PyObject* given) {
+  return guarded([&] {
+    PyObject *a, *b;
+    if (!PyArg_ParseTuple(given, "OO", &a, &b)) throw PythonError();
+    return PyBool_FromLong(unwrap(a)->storage.get() == unwrap(b)->storage.get());
+  });
+}
 PyObject* is_carrier(PyObject*, PyObject* o) { return PyBool_FromLong(carries(o)); }
 
 PyCFunction with_keywords(PyCFunctionWithKeywords f) {
@@ -374,6 +381,7 @@ PyMethodDef functions[] = {{"_set_torch_function", set_enabled, METH_O, nullptr}
                            {"_transforms", count_transforms, METH_NOARGS, nullptr},
                            {"_carry", carry, METH_O, nullptr},
                            {"_face_of_batch", face_of_batch, METH_O, nullptr},
+                           {"_shares_storage", share_storage, METH_VARARGS, nullptr},
                            {"_carries", is_carrier, METH_O, nullptr},
                            {"_offer", offer, METH_VARARGS, nullptr},
                            {"_has_torch_function", takes_part, METH_O, nullptr},

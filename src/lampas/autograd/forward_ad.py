@@ -91,5 +91,5 @@ def unpack_dual(tensor, *, level=None):
         return UnpackedDualTensor(tensor, None)
     t = mine.tangent(tensor)
     with levels.outside(mine):
-        primal = tensor.view_as(tensor)
+        primal = mine.cut(tensor.view_as(tensor))
     return UnpackedDualTensor(primal, t)

@@ -67,6 +67,11 @@ def jacobian(
             'torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not supported together (yet). '
             'Please either set `create_graph=False` or `strategy="reverse-mode"`.'
         )
+    if strategy == "forward-mode" and not vectorize:
+        raise NotImplementedError(
+            "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for "
+            "`vectorize=True`."
+        )
     with lampas.enable_grad():
         single, inputs = _tensors(inputs, "inputs", "jacobian")
         inputs = _fresh(inputs, create_graph)

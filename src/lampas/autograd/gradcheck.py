@@ -35,6 +35,7 @@ def gradcheck(
     inputs: a tensor or a tuple; those that require gradients are checked and should be double precision.
     raise_exception: raise GradcheckError instead of returning False.
     nondet_tol: by how much two backward passes may differ.
+    check_forward_ad: compare tangents (`autograd.forward_ad`) too; check_backward_ad=False: only them.
     check_undefined_grad: backward must accept outputs to which no gradient arrives.
     fast_mode, masked and the batched checks are accepted; the full Jacobian is always compared.
     """
@@ -42,19 +43,20 @@ def gradcheck(
         raise AssertionError(
             "Expected at least one of check_forward_ad or check_backward_ad to be True"
         )
-    if check_forward_ad:
-        raise NotImplementedError("torch.autograd.gradcheck: check_forward_ad")
     try:
-        _check(
-            func,
-            _tuple(inputs),
-            eps,
-            atol,
-            rtol,
-            nondet_tol,
-            check_undefined_grad,
-            check_grad_dtypes,
-        )
+        if check_forward_ad:
+            _check_forward(func, _tuple(inputs), eps, atol, rtol)
+        if check_backward_ad:
+            _check(
+                func,
+                _tuple(inputs),
+                eps,
+                atol,
+                rtol,
+                nondet_tol,
+                check_undefined_grad,
+                check_grad_dtypes,
+            )
     except GradcheckError:
         if raise_exception:
             raise
@@ -95,6 +97,60 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, chec
                         )
     if check_undefined_grad:
         _check_undefined(func, inputs, wanted)
+
+
+def _check_forward(func, inputs, eps, atol, rtol):
+    """Tangents along every entry of every input, against the differences."""
+    _check_inputs(inputs)
+    outputs = _differentiable(func(*inputs))
+    wanted = [i for i, x in enumerate(inputs) if _wants(x)]
+    for number, place in enumerate(wanted):
+        x = inputs[place]
+        numbers = [_numerical(func, inputs, x, eps, o, y) for o, y in enumerate(outputs)]
+        found = _forward_rows(func, inputs, place)
+        for o, y in enumerate(outputs):
+            for imaginary in (False, True) if y.is_complex() else (False,):
+                rows = [row[o][int(imaginary)] for row in found]
+                analytical = lampas.stack(rows) if rows else _empty(x, y.numel())
+                numerical = numbers[o][int(imaginary)]
+                if not lampas.allclose(analytical.to(numerical.dtype), numerical, rtol, atol):
+                    _fail(
+                        numerical,
+                        analytical,
+                        o,
+                        number,
+                        y,
+                        imaginary,
+                        " computed with forward mode",
+                    )
+
+
+def _forward_rows(func, inputs, place):
+    """For each entry of the input: of each output the tangents (of its real part, of its imaginary part), flat."""
+    from lampas.autograd import forward_ad
+
+    x, rows = inputs[place], []
+    for position in _positions(x.shape):
+        parts = []
+        for direction in (1, 1j) if x.is_complex() else (1,):
+            v = lampas.zeros_like(x).detach()
+            v[position] = direction
+            with forward_ad.dual_level():
+                args = [a.detach().requires_grad_() if _wants(a) else a for a in inputs]
+                args[place] = forward_ad.make_dual(args[place], v)
+                outputs = [y for y in _tuple(func(*args)) if _wants(y)]
+                pairs = [forward_ad.unpack_dual(y) for y in outputs]
+            parts.append([(lampas.zeros_like(y) if t is None else t).detach().reshape(-1)
+                          for y, t in pairs])  # fmt: skip
+        rows.append([_by_part(column) for column in zip(*parts)])
+    return rows
+
+
+def _by_part(tangents):
+    """(of the real part, of the imaginary part); for complex inputs d/d re + i d/d im."""
+    real = [t.real if t.is_complex() else t for t in tangents]
+    imaginary = [t.imag if t.is_complex() else t for t in tangents]
+    return tuple(lampas.complex(*part) if len(part) == 2 else part[0] for part in (real, imaginary))
 
 
 def _tuple(value):
@@ -192,12 +248,12 @@ def _within(a, b, tolerance):
     return a.numel() == 0 or bool((a - b).abs().max() <= tolerance)
 
 
-def _fail(numerical, analytical, output, index, y, imaginary):
+def _fail(numerical, analytical, output, index, y, imaginary, how=""):
     part = ""
     if y.is_complex():
         part = f"While considering the {'imaginary' if imaginary else 'real'} part of complex outputs only, "
     raise GradcheckError(
-        f"{part}Jacobian mismatch for output {output} with respect to input {index},\n"
+        f"{part}Jacobian{how} mismatch for output {output} with respect to input {index},\n"
         f"numerical:{numerical}\nanalytical:{analytical}\n"
     )
 
@@ -270,8 +326,10 @@ def gradgradcheck(
         raise AssertionError(
             "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
         )
-    if check_fwd_over_rev:
-        raise NotImplementedError("torch.autograd.gradgradcheck: check_fwd_over_rev")
+    if check_undefined_grad and not check_rev_over_rev:
+        raise AssertionError(
+            "Setting check_undefined_grad=True requires check_rev_over_rev to be True"
+        )
     inputs = _tuple(inputs)
     if grad_outputs is None:
         outputs = _differentiable(func(*inputs))
@@ -303,6 +361,8 @@ def gradgradcheck(
         nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
     )
 
 

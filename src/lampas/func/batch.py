@@ -44,7 +44,10 @@ UNBATCHED_WRITE = (
 REFUSED = {
     **dict.fromkeys(("item", "__float__", "__int__", "__index__"), ITEM),
     **dict.fromkeys(("__bool__", "is_nonzero"), CONTROL),
-    **dict.fromkeys(("tolist", "numpy", "data_ptr", "__array__"), POINTER),
+    **dict.fromkeys(
+        "tolist numpy data_ptr __array__ untyped_storage _typed_storage set_ resize_".split(),
+        POINTER,
+    ),
     "nonzero": DYNAMIC.format("nonzero"),
     "nonzero_columns": DYNAMIC.format("nonzero"),
     "argwhere": DYNAMIC.format("nonzero"),
@@ -108,17 +111,10 @@ class Batch(Level):
         name = function.__name__
         if name in REFUSED:
             raise refusal(REFUSED[name])
-        if name == "__repr__":
-            return self._shown(args[0])
-        if levels.draws(function):
-            return NotImplemented
-        try:
-            return function.__wrapped__(*args, **kwargs)
-        except RuntimeError as error:  # the operator looks at values: one entry after the other
-            if not getattr(error, "of_batch", False):
-                raise
-        with levels.outside(self):
-            return self.loop(function, name, args, kwargs)
+        return super().composite(function, args, kwargs)
+
+    def whole(self, function, args, kwargs):
+        return self.loop(function, function.__name__, args, kwargs)
 
     def call(self, function, args, kwargs):
         from lampas.func.batching_rules import RULES
@@ -192,7 +188,7 @@ class Batch(Level):
         result = function(*mapped(args, blank), **mapped(kwargs, blank))
         return mapped(result, lambda y: self.wrap(y.new_empty((0, *y.shape))))
 
-    def _shown(self, x):
+    def shown(self, x):
         depth = levels.stack().index(self)
         with levels.outside(self):
             text = repr(self.batch(x)).replace("\n", "\n    ")

@@ -83,15 +83,20 @@ def entrywise(level, function, args, kwargs):
     return level.wrapped(function(level.batch(args[0]), *args[1:], **kwargs))
 
 
-@rule("requires_grad_ retain_grad")
+@rule("requires_grad_ retain_grad detach_")
 def on_batch(level, function, args, kwargs):
     function(level.inner(args[0]), *args[1:], **kwargs)
     return args[0]
 
 
-@rule("requires_grad =requires_grad")
+@rule("requires_grad =requires_grad register_hook")
 def of_batch(level, function, args, kwargs):
     return function(level.inner(args[0]), *args[1:])
+
+
+@rule("__deepcopy__")
+def deep_copy(level, function, args, kwargs):
+    return level.wrap(function(level.batch(args[0]), *args[1:]))
 
 
 @rule("grad")
@@ -180,42 +185,27 @@ def along(level, function, args, kwargs):
 
 
 def _along(level, function, name, x, args, kwargs):
-    rank, given = x.dim(), False
+    rank, given, absent = x.dim(), False, (kwargs, None)
     for number, (place, key) in enumerate(_DIMS[name]):
-        if place < len(args):
-            holder, where = args, place
-        elif key in kwargs:
-            holder, where = kwargs, key
-        elif name in _DEFAULTS:
-            holder, where = kwargs, key
-            kwargs[key] = _DEFAULTS[name][number]
-        else:
-            continue
-        if holder[where] is None:
-            if holder is kwargs:
-                del kwargs[key]
+        holder, where = (args, place) if place < len(args) else (kwargs, key)
+        if holder is kwargs and name in _DEFAULTS:
+            kwargs.setdefault(key, _DEFAULTS[name][number])
+        if holder is kwargs and key not in kwargs or holder[where] is None:
+            absent = (holder, where)
             continue
         counted = from_end(holder[where], rank)
         if counted is None:
             return NotImplemented
         holder[where], given = counted, True
     batch = level.batch(x)
-    if not given:
-        if name in _ALL:
-            if len(args) > 1 and name != "linalg_vector_norm":
-                if args[1] is not None:
-                    return NotImplemented
-                args[1] = tuple(range(-rank, 0))
-            else:
-                kwargs["dim"] = tuple(range(-rank, 0))
-        elif name in _FLAT and len(args) == 1 and not kwargs.get("keepdim"):
-            return level.wrap(_over_all(function, name, batch.reshape(len(batch), -1), kwargs))
-        elif name == "squeeze":
-            return level.wrap(
-                function(batch, tuple(d - rank for d in range(rank) if x.shape[d] == 1))
-            )
-        else:
-            return NotImplemented
+    if not given and name in _ALL:
+        absent[0][absent[1]] = tuple(range(-rank, 0))
+    elif not given and name in _FLAT and len(args) == 1 and not kwargs.get("keepdim"):
+        return level.wrap(_over_all(function, name, batch.reshape(len(batch), -1), kwargs))
+    elif not given and name == "squeeze":
+        return level.wrap(function(batch, tuple(d - rank for d in range(rank) if x.shape[d] == 1)))
+    elif not given:
+        return NotImplemented
     return level.wrapped(function(batch, *args[1:], **kwargs))
 
 
@@ -369,16 +359,30 @@ def getitem(level, function, args, kwargs):
     kinds = [_kind(level, part) for part in parts]
     if None in kinds:
         return NotImplemented
-    if kinds.count("index") == 0:
+    if level.batch(x) is None:
+        return _chosen(level, function, x, parts, kinds)
+    if kinds.count("index") + kinds.count("batched") == 0:
         return level.wrap(function(level.batch(x), (slice(None), *parts)))
     if kinds.count("index") > 1 or "batched" in kinds and kinds != ["batched"]:
         return NotImplemented
     if kinds != ["batched"]:
         return level.wrap(function(level.batch(x), (slice(None), *parts)))
     index = level.batch(parts[0])
-    if level.batch(x) is None:
-        return level.wrap(function(x, index))
     return level.wrap(function(level.batch(x), (_each(level, index), index)))
+
+
+def _chosen(level, function, x, parts, kinds):
+    """Of a tensor without a batch, by one index that has one."""
+    if kinds.count("batched") != 1 or "index" in kinds:
+        return NotImplemented
+    at = kinds.index("batched")
+    if any(part is Ellipsis for part in parts[:at]):
+        return NotImplemented
+    before = sum(part is None or isinstance(part, slice) for part in parts[:at])
+    if any(isinstance(part, int) for part in parts):
+        return NotImplemented
+    batch = function(x, (*parts[:at], level.batch(parts[at]), *parts[at + 1 :]))
+    return level.wrap(batch.movedim(before, 0))
 
 
 def _each(level, index):

@@ -25,10 +25,13 @@ WRITTEN_VIEWS = frozenset(
 )
 # The tangent plays no part: values for Python, and detach(), which cuts it off.
 PLAIN = frozenset(
-    """detach data item tolist numpy __bool__ __int__ __float__ __index__ requires_grad requires_grad_
+    """detach detach_ register_hook data item tolist numpy __bool__ __int__ __float__ __index__ requires_grad requires_grad_
     retain_grad grad =grad =requires_grad =data data_ptr new_empty new_zeros new_ones new_full zeros_like
     ones_like empty_like full_like rand_like randn_like randint_like""".split()
 )
+
+
+_CUT = "none"  # noted of a view: it has no tangent
 
 
 class Dual(Level):
@@ -54,11 +57,17 @@ class Dual(Level):
     def tangent(self, x):
         """The tangent of x, or None. A view of a tensor with a tangent has the view of it."""
         t = self._tangents.get(x)
+        if t is _CUT:
+            return None
         if t is not None or not x._is_view():
             return t
         base = x._base
         whole = self._tangents.get(base)
-        return None if whole is None else _same_view(x, base, whole)
+        return None if whole is None or whole is _CUT else _same_view(x, base, whole)
+
+    def cut(self, x):
+        """x as a tensor that has no tangent, even where it is a view of one that has."""
+        return self._tangents.put(x, _CUT)
 
     def attach(self, x, t):
         self._tangents.put(x, t)
@@ -83,19 +92,21 @@ class Dual(Level):
     def takes_part(self, function, tensors):
         return any(self.tangent(x) is not None for x in tensors)
 
-    def composite(self, function, args, kwargs):
-        if function.__name__ != "__repr__":
-            return NotImplemented
-        t = self.tangent(args[0])
+    def shown(self, x):
+        t = self.tangent(x)
         with levels.outside(self):
-            return f"{repr(args[0])[:-1]}, tangent={t!r})"
+            return f"{repr(x)[:-1]}, tangent={t!r})"
+
+    def whole(self, function, args, kwargs):
+        return self.call(function, args, kwargs)
 
     def call(self, function, args, kwargs):
         name = name_of(function)
         if levels.draws(function) and isinstance(function, levels.Composite):
             return function(*args, **kwargs)
         if name in PLAIN:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return self.cut(result) if name in ("detach", "detach_", "data") else result
         if function is _core._run_backward:
             return self._backward(function, *args)
         if name == "apply" and isinstance(getattr(function, "__self__", None), type):
@@ -103,6 +114,10 @@ class Dual(Level):
         if name in WRITTEN_VIEWS:
             function(self.own_tangent(args[0]), *args[1:], **kwargs)
             return function(*args, **kwargs)
+        if name == "__deepcopy__":
+            return self.attach(
+                function(*args, **kwargs), function(self.tangent(args[0]), *args[1:])
+            )
         if name in VIEWS and not self._key_has_tangent(args[1:], kwargs):
             return self._view(function, args, kwargs)
         if _writes(name):
@@ -132,7 +147,7 @@ class Dual(Level):
                 continue
             t = self.tangent(x)
             if t is not None and (x.is_floating_point() or x.is_complex()):
-                alias = levels.tracked(x if linked else x.detach())
+                alias = levels.tracked(x if linked else levels.off_tape(x))
                 found[id(x)] = (alias, t)
         return found
 
@@ -147,7 +162,8 @@ class Dual(Level):
             outputs = [y for y in tensors_of(result) if y.requires_grad]
             create = attached or (grad_mode and any(t.requires_grad for _, t in known.values()))
             pushed = push_forward(outputs, known.values(), create)
-        tangents = {id(y): t for y, t in zip(outputs, pushed)}
+        held = [t for _, t in known.values()]
+        tangents = {id(y): _own(t, held) for y, t in zip(outputs, pushed)}
         originals = {id(alias): x for x in tensors for alias, _ in [known.get(id(x), (None, 0))]}
 
         def settle(y):
@@ -170,7 +186,7 @@ class Dual(Level):
             swap = lambda x: known[id(x)][0] if id(x) in known else x  # noqa: E731
             copy = swap(target).clone() if target.requires_grad or id(target) in known else None
             if copy is None:
-                copy = target.detach().clone()
+                copy = levels.off_tape(target).clone()
             function(copy, *mapped(args[1:], swap), **mapped(kwargs, swap))
             create = linked or (grad_mode and any(t.requires_grad for _, t in known.values()))
             pushed = push_forward([copy] if copy.requires_grad else [], known.values(), create)
@@ -294,6 +310,15 @@ def check_tangent(x, t):
             "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
             f"supported. Tensor is of size {list(x.shape)} while the given forward gradient is of size {list(t.shape)}."
         )
+
+
+def _own(t, held):
+    """t in memory of its own, since it may be written in place: pulling back may give what it was given."""
+    inner, owned = levels.bare(t), [levels.bare(h) for h in held]
+    spread = any(step == 0 and n > 1 for n, step in zip(inner.shape, inner.stride()))
+    if spread or any(inner is h or _core._shares_storage(inner, h) for h in owned):
+        return t.clone()
+    return t
 
 
 def _writes(name):

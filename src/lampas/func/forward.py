@@ -100,11 +100,11 @@ def linearize(func, *primals):
     return leave(output, on_tape(primals)), push
 
 
-def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None, randomness="error"):
+def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
     """The function that computes the Jacobian column by column: for y and x a tensor of shape y.shape + x.shape.
 
     argnums: which positional arguments; a tuple gives a tuple. has_aux: func returns (output, aux).
-    chunk_size: how many columns at once (default: all). randomness: as in vmap.
+    randomness: as in vmap.
     """
 
     @functools.wraps(func)
@@ -123,7 +123,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None, randomness="error
             return (tuple(found), result[2]) if has_aux else tuple(found)
 
         basis = _basis(flat)
-        pushed = vmap(columns, randomness=randomness, chunk_size=chunk_size)(*basis)
+        pushed = vmap(columns, randomness=randomness)(*basis)
         if has_aux:
             pushed, aux = pushed
             aux = tree_unflatten([a[0] for a in tree_flatten(aux)[0]], tree_flatten(aux)[1])

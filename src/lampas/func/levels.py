@@ -23,6 +23,10 @@ LOOKS = frozenset(
 )
 
 
+# Written in Python over parts of the core that no level sees: levels take them as operators.
+NATIVE = frozenset("detach detach_ register_hook __deepcopy__".split())
+
+
 class _Local(threading.local):
     stack = ()
 
@@ -69,8 +73,17 @@ class Level:
         """Forgets what it knew of tensors."""
 
     def composite(self, function, args, kwargs):
-        """The result of an operator written in Python; NotImplemented: its body is run."""
-        return NotImplemented
+        """The result of an operator written in Python: its body is run. One that looks at values, which a batch
+        does not allow, is taken as one operator instead."""
+        if function.__name__ == "__repr__":
+            return self.shown(args[0])
+        try:
+            return function.__wrapped__(*args, **kwargs)
+        except RuntimeError as error:
+            if not getattr(error, "of_batch", False):
+                raise
+        with outside(self):
+            return self.whole(function, args, kwargs)
 
 
 class Notes:
@@ -143,7 +156,7 @@ def dispatch(function, args, kwargs):
     """What the innermost level that takes part makes of the call; NotImplemented when none does."""
     levels = _local.stack
     tensors = tensors_of((args, kwargs))
-    if isinstance(function, Composite) and not draws(function):
+    if isinstance(function, Composite) and function.__name__ not in NATIVE and not draws(function):
         return _composite(levels, function, args, kwargs, tensors)
     if name_of(function) in LOOKS:
         return NotImplemented

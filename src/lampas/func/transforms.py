@@ -166,7 +166,7 @@ def vjp(func, *primals, has_aux=False):
     flat_in, spec_in = tree_flatten(inputs)
     flat_out, spec_out = tree_flatten(output)
 
-    def pull(cotangents, retain_graph=True, create_graph=None):
+    def push_back(cotangents, retain_graph=True, create_graph=None):
         flat, spec = tree_flatten(cotangents)
         if spec != spec_out:
             raise RuntimeError(
@@ -177,7 +177,7 @@ def vjp(func, *primals, has_aux=False):
         return tree_unflatten(leave(found, outer or on_tape(cotangents)), spec_in)
 
     result = leave(output, outer)
-    return (result, pull, leave(aux, outer)) if has_aux else (result, pull)
+    return (result, push_back, leave(aux, outer)) if has_aux else (result, push_back)
 
 
 def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_copy=False):

@@ -66,6 +66,8 @@ def _with_out(function):
         result = function(*args, **kwargs)
         if out is None:
             return result
+        if _core._transforms() and _core._carries((args, out)):
+            return out.copy_(result)
         written = _core._write_out(function.__name__, out, result)
         kind = type(result)
         return written if not isinstance(result, tuple) or kind is tuple else kind(written)
@@ -79,7 +81,11 @@ def _in_place(function, name):
         if _core._transforms() and _core._carries((self, args)):
             return self.copy_(function(self, *args, **kwargs))
         _core._check_write(self)
-        return _core._assign(name + "_", self, function(self, *args, **kwargs))
+        recorded = _core.is_grad_enabled() and any(
+            isinstance(x, _core.Tensor) and x.requires_grad for x in (self, *args)
+        )
+        old = _core._before_write(self) if recorded else self
+        return _core._assign(name + "_", self, function(old, *args, **kwargs))
 
     writing.__name__ = writing.__qualname__ = name + "_"
     return writing
