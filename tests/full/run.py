@@ -10,6 +10,7 @@ Operators run in child processes, so that a crash or a hang costs one operator, 
 import argparse
 import collections
 import fnmatch
+import functools
 import json
 import os
 import selectors
@@ -68,10 +69,19 @@ def full_name(op):
     return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
 
 
-def is_private(name):
-    """A name of PyTorch's own use, as `_chunk_cat`; `__radd__` is none."""
+def is_public(name):
+    """Whether users reach the operator: not `_chunk_cat`, and nothing that only `torch.ops` has."""
+    import torch
+
     last = name.rpartition(".")[2]
-    return last.startswith("_") and not last.startswith("__")
+    if last.startswith("_") and not last.startswith("__"):
+        return False
+    spaces = (torch, torch.Tensor)
+    return any(functools.reduce(_inside, name.split("."), space) is not None for space in spaces)
+
+
+def _inside(space, name):
+    return getattr(space, name, getattr(space, f"{name}_", None))
 
 
 def play(op, options):
@@ -187,7 +197,7 @@ def main():
         return child(options)
     from torch.testing._internal.common_methods_invocations import op_db
 
-    names = [full_name(op) for op in op_db if not is_private(op.name)]
+    names = [full_name(op) for op in op_db if is_public(op.name)]
     if options.op:
         names = [n for n in names if any(fnmatch.fnmatch(n, pattern) for pattern in options.op)]
     answers = list(run_all(names, options.processes))
