@@ -3,7 +3,8 @@
     make test-full                          all of it: for the night
     python tests/full/run.py --op 'linalg.*' --dtype float32 --failures 20
 
-Ends with a table of counts by form; exit status 1 where a form falls below its floor in `FLOORS`.
+Ends with a table of counts by form; exit status 1 where a form of a whole run falls below its floor in
+`FLOORS`, or where a process died.
 Operators run in child processes, so that a crash or a hang costs one operator, and is counted.
 """
 
@@ -212,7 +213,8 @@ def report(answers, options):
     for answer in wrong[: options.failures]:
         print(f"{answer['op']}, {answer['form']}: {answer['counts']} {answer['first']}")
     print(f"\n{'form':10}" + "".join(f"{end:>9}" for end in ENDS) + f"{'percent':>9}{'floor':>7}")
-    below = []
+    below = []  # a part of the cases has other shares
+    whole = not (options.op or options.dtype or options.form or options.samples)
     for form, floor in FLOORS.items():
         counts = collections.Counter()
         for answer in answers:
@@ -223,13 +225,16 @@ def report(answers, options):
             percent = 100 * counts["agrees"] / total
             numbers = "".join(f"{counts[end]:9}" for end in ENDS)
             print(f"{form:10}{numbers}{percent:9.2f}{floor:7.1f}")
-            if percent < floor and not options.op:
+            if percent < floor and whole:
                 below.append(form)
     skipped = sum(a["counts"].get("not counted", 0) for a in answers)
     print(f"{skipped} cases not counted: PyTorch refuses them, or they have no public name")
     if below:
         print(f"below the floor: {', '.join(below)}")
-    return bool(below)
+    died = [a["op"] for a in answers if "crashed" in a["counts"]]
+    if died:
+        print(f"crashed: {', '.join(died)}")
+    return bool(below or died)
 
 
 if __name__ == "__main__":
