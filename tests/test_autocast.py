@@ -4,6 +4,8 @@ import warnings
 
 import pytest
 import torch
+from agreement import agree
+from expressions import cases
 
 import lampas
 
@@ -134,3 +136,26 @@ def custom(module, seen):
 
 def test_custom_function():
     assert custom(lampas, []) == custom(torch, [])
+
+
+OLDER_NAMES = """
+vars(t.cpu.amp.autocast())["_enabled"] | t.cpu.amp.autocast(enabled=False, dtype=t.float16).fast_dtype | t.cpu.amp.GradScaler().is_enabled()
+t.cuda.amp.autocast().fast_dtype | t.cuda.amp.autocast(dtype=t.bfloat16, enabled=False)._enabled | t.cuda.amp.GradScaler(3.0).get_scale()
+t.cuda.amp.custom_fwd(lambda ctx, x: x)(C(), 3) | t.cuda.amp.custom_bwd(older_backward)(C(), 3) | t.cuda.amp.amp_definitely_not_available()
+t.cuda.amp.custom_fwd(cast_inputs=t.float16)(lambda ctx, x: x)(C(), t.ones(1)) | t.amp.autocast("cuda").fast_dtype | t.cuda.amp.autocast.__name__
+"""
+
+
+class Context:
+    """Stands for the context of an autograd.Function."""
+
+    _fwd_used_autocast, _dtype = False, None
+
+
+def older_backward(ctx, g):
+    return g
+
+
+@pytest.mark.parametrize("case", cases(OLDER_NAMES))
+def test_older_names_of_devices(case):
+    agree(lambda t: eval(case, {"t": t, "C": Context, "older_backward": older_backward}))

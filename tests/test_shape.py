@@ -36,7 +36,7 @@ torch.constant_pad_nd(x, (-1, 1, 1, -1)) | torch.select_scatter(x, x[0] * 2, 0, 
 torch.slice_scatter(x, x[:1] * 2, 0, 1, 2) | torch.diagonal_scatter(x, x.diagonal() * 2)
 torch.block_diag(x[0], x[1]) | torch.cartesian_prod(x[0, 0], x[0, :, 0]) | torch.combinations(x[0, 0])
 torch.combinations(x[0, 0], 3, True) | x.rot90() | x.rot90(2, (1, 2)) | x.rot90(-1, (0, 2)) | torch.channel_shuffle(x, 1)
-torch.permute_copy(x, (1, 0, 2)) | torch.narrow_copy(x, 0, 0, 1) | torch.expand_copy(x, (2, *x.shape))
+torch.view_copy(x, (-1,)) | torch.permute_copy(x, (1, 0, 2)) | torch.narrow_copy(x, 0, 0, 1) | torch.expand_copy(x, (2, *x.shape))
 """)
 
 # Joined or copied by another chain of nodes than PyTorch's.

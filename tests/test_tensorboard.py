@@ -61,6 +61,14 @@ w.add_images("k", picture(t, 3, 3, 4, 5)) | w.add_images("k", picture(t, 9, 1, 2
 w.add_text("t", "hello", 2) | w.add_tensor("t", t.ones(2, 2), 1) | w.add_tensor("t", t.ones(2, dtype=t.float64))
 w.add_hparams({"lr": 0.1, "b": 3, "name": "n", "flag": True}, {"acc": 1.0}, run_name="run") | w.add_hparams(3, 4)
 w.add_hparams({"lr": 0.1}, {"acc": 1.0}, {"lr": [0.1, 0.2]}, run_name="run", global_step=4) | w.add_hparams({"l": [1]}, {})
+w.add_histogram_raw("r", 0.0, 3.0, 4, 6.0, 14.0, [1.0, 2.0, 4.0], [1, 1, 2], 5) | w.add_histogram_raw("r", 0, 3, 4, 6, 14, [1], [1, 2])
+w.add_pr_curve("p", t.tensor([0, 1, 1, 0]), t.tensor([0.1, 0.8, 0.4, 0.5]), 2) | w.add_pr_curve("p", np.array([1, 0]), np.array([1.0, 0.0]), num_thresholds=5)
+w.add_pr_curve("p", t.tensor([0, 1]), t.tensor([0.3, 0.6]), num_thresholds=500, weights=2.0)
+w.add_pr_curve_raw("p", [3, 1], [2, 0], [0, 2], [0, 2], [0.6, 1.0], [1.0, 0.3], num_thresholds=2)
+w.add_custom_scalars({"a": {"x": ["Multiline", ["l/1", "l/2"]], "y": ["Margin", ["v", "lo", "up"]]}, "b": {"z": ["Multiline", ["k"]]}})
+w.add_custom_scalars_multilinechart(["a", "b"], title="T") | w.add_custom_scalars_marginchart(["a", "b"]) | w.add_custom_scalars_marginchart(["a", "b", "c"], "C")
+w.add_audio("s", t.linspace(-1, 1, 20), 3, sample_rate=8000) | w.add_audio("s", t.linspace(-2, 2, 9)) | w.add_audio("s", t.ones(2, 2))
+w.add_mesh("m", picture(t, 1, 4, 3), picture(t, 1, 4, 3), t.tensor([[[0, 1, 2]]]), {"material": {"cls": "M"}}, 2) | w.add_mesh("m", picture(t, 2, 4, 3))
 """
 
 

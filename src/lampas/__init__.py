@@ -87,6 +87,7 @@ _LAZY_NAMES = {
     "lobpcg": "ops.lobpcg",
     "from_file": "ops.files",
     "classproperty": "_utils",
+    "Tag": "ops.tags",
     **dict.fromkeys(
         "Storage TypedStorage FloatStorage DoubleStorage HalfStorage BFloat16Storage ByteStorage CharStorage "
         "ShortStorage IntStorage LongStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage".split(),

@@ -1,8 +1,11 @@
 """Linear algebra against PyTorch: values, first and second derivatives of what is unique, errors."""
 
+import math
+
 import pytest
 import torch
 from agreeing import assert_agree
+from agreement import agree
 
 import lampas
 
@@ -267,3 +270,11 @@ def test_errors(call):
         call(lampas)
     assert type(got.value).__name__ == type(expected.value).__name__
     assert str(got.value).split("\nhint:")[0] == str(expected.value)
+
+
+@pytest.mark.parametrize("ord", [1, -1, 2, -2, math.inf, -math.inf, "nuc", "fro"])
+@pytest.mark.parametrize("size", [(0, 0), (0, 3), (3, 0), (2, 0, 3), (0, 2, 3)])
+def test_norms_of_empty_matrices(ord, size):
+    agree(
+        lambda m: [m.linalg.matrix_norm(m.ones(size), ord, keepdim=keep) for keep in (False, True)]
+    )

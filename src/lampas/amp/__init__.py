@@ -32,9 +32,7 @@ class autocast:
         from lampas.amp import state
 
         if enabled and device_type == "cuda":
-            _warn(
-                "User provided device_type of 'cuda', but CUDA is not available. Disabling",
-            )
+            _warn("CUDA is not available or torch_xla is imported. Disabling autocast.")
             enabled = False
         self.device, self._cache_enabled, self._before = device_type, cache_enabled, []
         self.fast_dtype = state.get_autocast_dtype(device_type) if dtype is None else dtype

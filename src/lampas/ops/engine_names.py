@@ -1,9 +1,7 @@
-"""Names of `torch` that are PyTorch's engine showing: tags, schemes, forms for views, old states.
+"""Names of `torch` that are PyTorch's engine showing: schemes, forms for views, old states.
 
 Each does here what it does there where that has a meaning, and refuses by name otherwise.
 """
-
-import enum
 
 import lampas
 from lampas import _core
@@ -11,16 +9,6 @@ from lampas.ops.one_node import one_node
 from lampas.ops.register import FUNCTIONS, composite
 
 Tensor = _core.Tensor
-
-_TAGS = (
-    "core cudagraph_unsafe data_dependent_output dynamic_output_shape flexible_layout generated inplace "
-    "inplace_view maybe_aliasing_or_mutating needs_contiguous_strides needs_exact_strides "
-    "needs_fixed_stride_order nondeterministic_bitwise nondeterministic_seeded out out_variant pointwise "
-    "pt2_compliant_tag reduction view_copy"
-).split()
-Tag = enum.Enum("Tag", {name: i for i, name in enumerate(_TAGS)}, module="torch")
-Tag.__doc__ = "Properties of operators that a program registers."
-FUNCTIONS["Tag"] = Tag
 
 
 class qscheme:

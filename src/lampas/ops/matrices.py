@@ -52,13 +52,24 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
         A = A.to(dtype)
     if ord == "nuc" or abs(ord) == 2:
         values = _linalg().svdvals(A.movedim((rows, cols), (-2, -1)))
-        norm = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord > 0 else values.amin(-1)
+        norm = values.sum(-1) if ord == "nuc" else _extreme(values, ord, -1, False)
         return norm.unsqueeze(min(rows, cols)).unsqueeze(max(rows, cols)) if keepdim else norm
     inner, outer = (rows, cols) if abs(ord) == 1 else (cols, rows)
     sums = _core.linalg_vector_norm(A, 1, inner, keepdim)
     if not keepdim and inner < outer:
         outer -= 1
-    return sums.amax(outer, keepdim) if ord > 0 else sums.amin(outer, keepdim)
+    return _extreme(sums, ord, outer, keepdim)
+
+
+def _extreme(values, ord, dim, keepdim):
+    """The largest or, for negative `ord`, the smallest; the largest of no values is 0."""
+    if ord < 0:
+        if (
+            values.numel() == 0 and values.size(dim) == 0 and dim < 0
+        ):  # PyTorch's text does not wrap it
+            raise IndexError(f"amin(): Expected reduction dim {dim} to have non-zero size.")
+        return values.amin(dim, keepdim)
+    return values.amax(dim, keepdim) if values.size(dim) else values.sum(dim, keepdim)
 
 
 @composite(namespace="linalg", out=True)

@@ -549,6 +549,11 @@ for _name in (
             "slice_copy",
             lambda x, dim=0, start=None, end=None, step=1: x[_at(x, dim, start, end, step)],
         )
+    elif _name == "view":  # a copy needs no strides that fit
+        _copying(
+            "view_copy",
+            lambda x, size: x.view(size) if isinstance(size, lampas.dtype) else x.reshape(size),
+        )
     elif _name == "alias":
         _copying("alias_copy", lambda x: x[...])
     elif _name.startswith("view_as"):

@@ -51,7 +51,7 @@ def make_tensor(
         else:
             result = lampas.randint(int(low), int(high), room, dtype=dtype, device=device)
     if wide:
-        result = result[..., ::2]
+        result = result[..., 1::2]
     elif memory_format is not None:
         result = result.clone(memory_format=memory_format)
     if exclude_zero:

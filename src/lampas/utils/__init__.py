@@ -3,8 +3,9 @@
 import importlib
 
 _SUBMODULES = (
-    "_pytree", "benchmark", "checkpoint", "cpp_extension", "data", "deterministic", "dlpack", "flop_counter", "hooks",
-    "model_zoo", "tensorboard",
+    "_foreach_utils", "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data", "deterministic",
+    "dlpack", "flop_counter", "hooks",
+    "model_zoo", "tensorboard", "weak",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from lampas import unavailable
-from lampas.utils.tensorboard import summaries
+from lampas.utils.tensorboard import plots, summaries
 
 __all__ = ["FileWriter", "SummaryWriter"]
 
@@ -121,6 +121,57 @@ class SummaryWriter:
         """How values are distributed. bins: "tensorflow", a method of numpy.histogram, or edges."""
         self._add(summaries.histogram(tag, values, bins, max_bins), global_step, walltime)
 
+    def add_histogram_raw(
+        self, tag, min, max, num, sum, sum_squares, bucket_limits, bucket_counts, global_step=None,
+        walltime=None,
+    ):  # fmt: skip
+        """A histogram that was counted elsewhere. ValueError for limits and counts of other lengths."""
+        if len(bucket_limits) != len(bucket_counts):
+            raise ValueError("len(bucket_limits) != len(bucket_counts), see the document.")
+        made = plots.raw_histogram(
+            tag, min, max, num, sum, sum_squares, bucket_limits, bucket_counts
+        )
+        self._add(made, global_step, walltime)
+
+    def add_pr_curve(self, tag, labels, predictions, global_step=None, num_thresholds=127,
+                     weights=None, walltime=None):  # fmt: skip
+        """Precision and recall of predictions in [0, 1] against labels, by threshold."""
+        made = plots.precision_recall(tag, labels, predictions, num_thresholds, weights)
+        self._add(made, global_step, walltime)
+
+    def add_pr_curve_raw(self, tag, true_positive_counts, false_positive_counts, true_negative_counts,
+                         false_negative_counts, precision, recall, global_step=None,
+                         num_thresholds=127, weights=None, walltime=None):  # fmt: skip
+        """As add_pr_curve, from counts."""
+        rows = (
+            true_positive_counts, false_positive_counts, true_negative_counts, false_negative_counts,
+            precision, recall,
+        )  # fmt: skip
+        self._add(plots.raw_precision_recall(tag, rows, num_thresholds), global_step, walltime)
+
+    def add_custom_scalars(self, layout):
+        """Charts of several scalars: {category: {title: ["Multiline" or "Margin", tags]}}."""
+        self._add(plots.charts(layout), None, None)
+
+    def add_custom_scalars_multilinechart(self, tags, category="default", title="untitled"):
+        """One chart with several scalars."""
+        self.add_custom_scalars({category: {title: ["Multiline", tags]}})
+
+    def add_custom_scalars_marginchart(self, tags, category="default", title="untitled"):
+        """One chart of a scalar between two others: tags (value, lower, upper)."""
+        if len(tags) != 3:
+            raise AssertionError(f"Expected 3 tags, got {len(tags)}.")
+        self.add_custom_scalars({category: {title: ["Margin", tags]}})
+
+    def add_audio(self, tag, snd_tensor, global_step=None, sample_rate=44100, walltime=None):
+        """Sound of one channel, values in [-1, 1]."""
+        self._add(plots.audio(tag, snd_tensor, sample_rate), global_step, walltime)
+
+    def add_mesh(self, tag, vertices, colors=None, faces=None, config_dict=None, global_step=None,
+                 walltime=None):  # fmt: skip
+        """Meshes or clouds of points: vertices (N, V, 3), colors (N, V, 3), faces (N, F, 3)."""
+        self._add(plots.mesh(tag, vertices, colors, faces, config_dict), global_step, walltime)
+
     def add_image(self, tag, img_tensor, global_step=None, walltime=None, dataformats="CHW"):
         """An image: floats in [0, 1] or uint8, dimensions in the order of `dataformats`."""
         self._add(summaries.image(tag, img_tensor, dataformats), global_step, walltime)
@@ -175,11 +226,7 @@ class SummaryWriter:
         self.close()
 
 
-for _name in (
-    "add_graph add_onnx_graph add_embedding add_video add_audio add_pr_curve add_pr_curve_raw add_mesh "
-    "add_custom_scalars add_custom_scalars_multilinechart add_custom_scalars_marginchart "
-    "add_histogram_raw add_image_with_boxes"
-).split():
+for _name in ("add_graph add_onnx_graph add_embedding add_video add_image_with_boxes").split():
     setattr(
         SummaryWriter,
         _name,

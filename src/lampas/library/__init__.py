@@ -1,17 +1,19 @@
 """`torch.library`: operators of a program's own, called as functions or as `torch.ops.<space>.<name>`.
 
 A custom operator is Python: it runs as it is written, with the gradient that
-`register_autograd` gives it. Schemas are kept, not enforced; there are no dispatch keys but "the
-kernel".
+`register_autograd` gives it. Calls are checked against the schema (`schemas`); there are no dispatch
+keys but "the kernel".
 """
 
+import contextlib
 import functools
 
 import lampas
 from lampas import unavailable
+from lampas.library.schemas import Schema, infer_schema
 
 __all__ = [
-    "CustomOpDef", "Library", "custom_op", "define", "impl", "register_autograd", "register_fake",
+    "CustomOpDef", "Library", "custom_op", "define", "impl", "infer_schema", "register_autograd", "register_fake",
     "register_kernel",
 ]  # fmt: skip
 _operators = {}  # "space::name" -> CustomOpDef
@@ -19,7 +21,7 @@ globals().update(
     unavailable.names(
         "torch.library",
         "opcheck register_vmap register_torch_dispatch register_autocast triton_op wrap_triton "
-        "infer_schema",
+        "get_ctx get_kernel fallthrough_kernel",
     )
 )
 
@@ -31,11 +33,35 @@ class CustomOpDef:
         space, _, self._name = qualname.partition("::")
         if not space or not self._name:
             raise ValueError(
-                f"Expected `name` to be of the form 'namespace::name', got {qualname!r}"
+                f'Expected `qualname` to be of the form "namespace::name", but got {qualname}. The '
+                "qualname passed to the torch.library APIs must consist of a namespace and a name, "
+                "e.g. aten::sin"
             )
-        self._qualname, self._kernel, self._schema = qualname, kernel, schema
-        self._fake = self._backward = self._setup_context = None
+        self._qualname, self._kernel = qualname, kernel
+        self._schema = None if schema is None else Schema(qualname, schema)
+        self._fake = self._backward = self._setup_context = self._special = None
+        self._off = set()
         _operators[qualname] = self
+
+    def name(self):
+        """`space::name`."""
+        return self._qualname
+
+    @property
+    def _opoverload(self):
+        return self
+
+    @contextlib.contextmanager
+    def set_kernel_enabled(self, device_type, enabled=True):
+        """Context: with enabled=False, what `register_kernel` set for the device is not used."""
+        before, self._off = (
+            self._off,
+            self._off - {device_type} if enabled else self._off | {device_type},
+        )
+        try:
+            yield
+        finally:
+            self._off = before
 
     @property
     def default(self):
@@ -52,10 +78,13 @@ class CustomOpDef:
         return fn
 
     def register_kernel(self, device_types=None, func=None):
-        """Sets the kernel, for any device."""
+        """Sets the kernel, for any device; the one that was given first stays behind it."""
         if func is None:
             return functools.partial(self.register_kernel, device_types)
-        self._kernel = func
+        if self._kernel is None:
+            self._kernel = func
+        else:
+            self._special = func
         return func
 
     def register_autograd(self, backward, /, *, setup_context=None):
@@ -68,11 +97,16 @@ class CustomOpDef:
             return self._fake(*args, **kwargs)
         if self._kernel is None:
             raise NotImplementedError(
-                f"Could not run '{self._qualname}': no kernel is registered for it"
+                f"Could not run '{self._qualname}' with arguments from the 'CPU' backend: no kernel is "
+                "registered for it"
             )
+        if self._special is not None and "cpu" not in self._off:
+            return self._special(*args, **kwargs)
         return self._kernel(*args, **kwargs)
 
     def __call__(self, *args, **kwargs):
+        if self._schema is not None:
+            args, kwargs = self._schema.checked(args, kwargs)
         if self._backward is None:
             return self._run(*args, **kwargs)
         return _with_gradient(self, kwargs).apply(*args)
@@ -104,10 +138,13 @@ def _with_gradient(operator, kwargs):
 def custom_op(name, fn=None, /, *, mutates_args, device_types=None, schema=None, tags=None):
     """Makes a function the operator `name` ("space::name"); also a decorator.
 
-    mutates_args: names of the arguments that it writes, for the record.
+    mutates_args: names of the arguments that it writes. The schema is made from the annotations where
+    it is not given: ValueError for what cannot be written (`infer_schema`).
     """
     if fn is None:
-        return lambda function: functools.wraps(function)(CustomOpDef(name, function, schema))
+        return lambda function: custom_op(name, function, mutates_args=mutates_args, schema=schema)
+    if schema is None:
+        schema = infer_schema(fn, mutates_args=mutates_args)
     return functools.wraps(fn)(CustomOpDef(name, fn, schema))
 
 
@@ -131,7 +168,18 @@ def define(qualname, schema=None, *, lib=None, tags=()):
     if schema is None:  # the name and the schema in one text, as Library.define takes it
         qualname, _, rest = qualname.partition("(")
         schema = "(" + rest
-    CustomOpDef(qualname.strip(), schema=schema)
+    _declare(qualname.strip(), schema)
+
+
+def _declare(qualname, schema):
+    before = _operators.get(qualname)
+    if before is not None:
+        raise RuntimeError(
+            f"Tried to register an operator ({Schema(qualname, schema)}) with the same name and overload "
+            "name multiple times. Each overload's schema should only be registered with a single call "
+            "to def()."
+        )
+    CustomOpDef(qualname, schema=schema)
 
 
 def impl(qualname, types, func=None, *, lib=None):
@@ -176,7 +224,7 @@ class Library:
     def define(self, schema, alias_analysis="", *, tags=()):
         """Declares `name(Tensor x, ...) -> Tensor`; returns the name."""
         name = schema.partition("(")[0].strip()
-        CustomOpDef(f"{self.ns}::{name}", schema=schema)
+        _declare(f"{self.ns}::{name}", schema[len(name) :])
         return name
 
     def impl(self, op_name, fn, dispatch_key="", *, with_keyset=False, allow_override=False):
