@@ -9,6 +9,7 @@
 #include "ops/iterator.h"
 #include "python/override.h"
 #include "python/profiler.h"
+#include "python/recording.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -328,6 +329,7 @@ PyObject* write_out_(PyObject*, PyObject* args) {
     const char* op;
     PyObject *out, *made;
     if (!PyArg_ParseTuple(args, "sOO", &op, &out, &made)) throw PythonError();
+    if (PyObject* done = recorded_function("_write_out", &PyTuple_GET_ITEM(args, 0), 3)) return done;
     if (PyList_Check(made))
       fail(ErrorKind::Type, op, "(): out= is not supported for a list of results");
     return write_out(op, out, made);
@@ -338,6 +340,7 @@ PyObject* assign(PyObject*, PyObject* args) {
     const char* op;
     PyObject *self, *made;
     if (!PyArg_ParseTuple(args, "sOO", &op, &self, &made)) throw PythonError();
+    if (PyObject* done = recorded_function("_assign", &PyTuple_GET_ITEM(args, 0), 3)) return done;
     CHECK_KIND(is_tensor(self) && is_tensor(made), Type, op,
                "(): argument 'self' must be Tensor, not ", type_name(self));
     ops::assign_(op, unwrap(self), unwrap(made));
@@ -357,6 +360,13 @@ PyMethodDef module_functions[] = {{"_write_out", write_out_, METH_VARARGS, nullp
                                   {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
+
+const char* operator_name(PyObject* o, bool* inplace) {
+  if (Py_TYPE(o) != function_type && Py_TYPE(o) != method_type) return nullptr;
+  auto* c = reinterpret_cast<Callable*>(o);
+  *inplace = c->use == Use::Inplace;
+  return c->op->name;
+}
 
 Operator& operator_named(const char* name) {
   Operator& op = operators()[name];

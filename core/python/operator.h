@@ -56,6 +56,7 @@ void publish(PyObject* module);  // makes functions and methods of all operators
 struct Autocast {
   bool enabled = false;
   DType lower = DType::BFloat16;
+  bool operator==(const Autocast&) const = default;
 };
 extern thread_local Autocast autocast;
 void cast_arguments(Precision precision, size_t count, PyObject** slots, std::vector<Object>& keep);
