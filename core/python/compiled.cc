@@ -21,6 +21,7 @@ struct Entry {
   Template output;
   Guards guards;
   DType default_dtype = DType::Float;
+  std::vector<Object> given;  // the arguments, while the recording runs
 };
 
 struct State {
@@ -129,6 +130,23 @@ bool ambient_fits(const Entry& e) {
          !tape::modes.anomaly && tape::saved_hooks().empty();
 }
 
+// Whether the function left its argument's lists and dicts as they were.
+bool unchanged(const Recording& r, const Template& t, PyObject* o) {
+  if (t.kind == Template::Kind::Constant) return t.constant.get() == o;
+  if (t.kind == Template::Kind::Value) return r.values[t.value].object.get() == o;
+  bool dict = t.kind == Template::Kind::Dict;
+  Py_ssize_t size = dict ? PyDict_GET_SIZE(o) : PySequence_Fast_GET_SIZE(o);
+  if (size != static_cast<Py_ssize_t>(t.items.size())) return false;
+  PyObject *key, *item;
+  Py_ssize_t at = 0;
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    if (dict && (!PyDict_Next(o, &at, &key, &item) || key != t.keys[i].get())) return false;
+    if (!dict) item = PySequence_Fast_GET_ITEM(o, i);
+    if (!unchanged(r, t.items[i], item)) return false;
+  }
+  return true;
+}
+
 constexpr size_t kMostInputs = 32;
 
 // The replayed result, or null where this recording does not fit.
@@ -176,14 +194,17 @@ PyObject* begin(PyObject* self, PyObject* given) {
     CHECK(!recorder.recording, "a recording is running on this thread");
     auto entry = std::make_unique<Entry>();
     Recording& r = entry->recording;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i)
-      entry->args.push_back(describe_argument(r, PyTuple_GET_ITEM(args, i)));
+    auto add = [&](PyObject* o) {
+      entry->args.push_back(describe_argument(r, o));
+      entry->given.push_back(Object::borrow(o));
+    };
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) add(PyTuple_GET_ITEM(args, i));
     if (PyDict_GET_SIZE(kwargs)) entry->names = Object(checked(PyTuple_New(PyDict_GET_SIZE(kwargs))));
     PyObject *key, *item;
     Py_ssize_t k = 0;
     for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &key, &item); ++k) {
       PyTuple_SET_ITEM(entry->names.get(), k, Py_NewRef(key));
-      entry->args.push_back(describe_argument(r, item));
+      add(item);
     }
     r.inputs = r.values.size();
     r.outside = CallModes::now();
@@ -232,6 +253,10 @@ PyObject* end(PyObject* self, PyObject* given) {
       r.obstacle = "it changes the default dtype";
     if (!r.obstacle.empty()) return PyUnicode_FromString(r.obstacle.c_str());
     if (Object broken(entry->guards.broken()); broken) return PyUnicode_FromFormat("it changes %U", broken.get());
+    for (size_t i = 0; i < entry->args.size(); ++i)
+      if (!unchanged(r, entry->args[i], entry->given[i].get()))
+        return PyUnicode_FromString("it changes an argument");
+    entry->given.clear();
     r.finish(entry->output);
     state.entries.push_back(std::move(*entry));
     Py_RETURN_NONE;
@@ -300,6 +325,7 @@ int visit_template(const Template& t, visitproc visit, void* arg) {
 }
 int visit_entry(const Entry& e, visitproc visit, void* arg) {
   Py_VISIT(e.names.get());
+  for (const Object& o : e.given) Py_VISIT(o.get());
   for (const Value& value : e.recording.values) Py_VISIT(value.object.get());
   for (const Step& step : e.recording.steps) {
     Py_VISIT(step.function.get());

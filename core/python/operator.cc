@@ -361,6 +361,19 @@ PyMethodDef module_functions[] = {{"_write_out", write_out_, METH_VARARGS, nullp
 
 }  // namespace
 
+const Overload* bound_overload(PyObject* function, PyObject* const* args, Py_ssize_t n,
+                               PyObject* names, PyObject** slots, Object* keep) {
+  if (Py_TYPE(function) != function_type && Py_TYPE(function) != method_type) return nullptr;
+  auto* c = reinterpret_cast<Callable*>(function);
+  PyObject* out = nullptr;
+  if (c->use == Use::Inplace) return nullptr;
+  for (const Overload& overload : c->op->overloads)
+    if (overload.signature.bind(args, n, names, slots, c->op->forms & OUT ? &out : nullptr, keep,
+                                nullptr, c->op->name, false))
+      return out ? nullptr : &overload;
+  return nullptr;
+}
+
 const char* operator_name(PyObject* o, bool* inplace) {
   if (Py_TYPE(o) != function_type && Py_TYPE(o) != method_type) return nullptr;
   auto* c = reinterpret_cast<Callable*>(o);

@@ -14,6 +14,7 @@ thread_local Recorder recorder;
 namespace {
 
 constexpr size_t kMostSteps = 100000;
+constexpr size_t kMostJoined = 32;  // calls in one pass: their scratch must fit the cache
 
 bool among(const char* const* begin, const char* const* end, const std::string& name) {
   return std::any_of(begin, end, [&](const char* each) { return name == each; });
@@ -282,11 +283,23 @@ void Recording::note(PyObject* function, const std::string& name, PyObject* cons
       obstacle = concat(name, "() gives Python a value of type ", type_name(o));
     }
   };
+  size_t known = values.size();
   if (!many) {
     add(result);
   } else {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i)
       add(PySequence_Fast_GET_ITEM(result, i));
+  }
+  bool fresh = !many && values.size() == known + 1;
+  rows::Row row;
+  ops::RowArgs row_args;
+  PyObject* operands[3];
+  if (fresh && obstacle.empty() && !step.modes.autocast.enabled &&
+      row_of_call(function, args, n, names, &row, &row_args, operands)) {
+    int of[3] = {-1, -1, -1};
+    for (int i = 0; i < rows::info(row).inputs; ++i)
+      if (!row_args.is_scalar[i]) of[i] = value_of(operands[i]);
+    step.row = ops::chained(row, row_args, unwrap(result), of);
   }
   steps.push_back(std::move(step));
   grads_changed_ |= among(kGradWriters, name);
@@ -321,9 +334,50 @@ void each_value(const Template& t, const std::function<void(int)>& visit) {
 }
 }  // namespace
 
+// Neighbouring rows over results of one shape become one step.
+void Recording::join_rows(const std::vector<bool>& is_output) {
+  std::vector<size_t> last(values.size(), 0);  // the step after the last that reads it
+  for (size_t i = 0; i < steps.size(); ++i)
+    for (const Template& t : steps[i].args) each_value(t, [&](int v) { last[v] = i + 1; });
+  std::vector<Step> joined;
+  for (size_t i = 0; i < steps.size();) {
+    size_t end = i;
+    while (end < steps.size() && steps[end].row && steps[end].modes == steps[i].modes &&
+           steps[end].row->sizes == steps[i].row->sizes && end - i < kMostJoined)
+      ++end;
+    if (end < i + 2) {
+      joined.push_back(std::move(steps[i++]));
+      continue;
+    }
+    std::vector<std::shared_ptr<ops::ChainedRow>> rows;
+    std::vector<int> results;
+    std::vector<bool> wanted;
+    Step step;
+    for (; i < end; ++i) {
+      rows.push_back(steps[i].row);
+      results.push_back(steps[i].results[0]);
+      wanted.push_back(is_output[results.back()] || last[results.back()] > end);
+      step.name += (step.name.empty() ? "" : "+") + steps[i].name;
+    }
+    step.modes = steps[i - 1].modes;
+    step.program = ops::join(std::move(rows), results, wanted);
+    for (int value : step.program->inputs) {
+      if (value < 0) continue;
+      Template t;
+      t.kind = Template::Kind::Value;
+      t.value = value;
+      step.args.push_back(std::move(t));
+    }
+    step.results = step.program->outputs;
+    joined.push_back(std::move(step));
+  }
+  steps = std::move(joined);
+}
+
 void Recording::finish(const Template& output) {
   std::vector<bool> read(values.size(), false);
   each_value(output, [&](int value) { read[value] = true; });
+  join_rows(read);
   for (size_t i = steps.size(); i-- > 0;) {
     Step& step = steps[i];
     auto last = [&](int value) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ops/chain.h"
 #include "python/operator.h"
 
 namespace lampas::python {
@@ -41,6 +42,8 @@ struct TensorKind {
 };
 
 struct Step {
+  std::shared_ptr<ops::ChainedRow> row;        // when the call may be joined with its neighbours
+  std::shared_ptr<ops::ChainProgram> program;  // run in place of the function
   std::string name;            // of the function, for people
   Object function;             // called with `args`, the last of them by `names`
   Object names;                // tuple of keywords, or null
@@ -77,6 +80,7 @@ struct Recording {
   void finish(const Template& output);
 
  private:
+  void join_rows(const std::vector<bool>& read_outside);
   bool note_grad(const std::string& name, PyObject* const* args, PyObject* result);
   std::unordered_map<TensorImpl*, int> known_;
   std::unordered_map<Storage*, uint32_t> versions_;
@@ -101,6 +105,9 @@ void recording_meets(const char* what);
 
 bool is_constant(PyObject* o);                  // of an immutable type, compared by value
 bool same_constant(PyObject* a, PyObject* b);  // also in type; floats bit by bit
+// Whether the call is one of a row, with its arguments as the row takes them.
+bool row_of_call(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names,
+                 rows::Row* row, ops::RowArgs* row_args, PyObject** operands);
 void count_recorders(int change);  // override.cc: calls come here while the count is not zero
 bool is_python_operator(PyObject* o);
 const char* operator_name(PyObject* o, bool* inplace);  // of a native callable, else null

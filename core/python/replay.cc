@@ -25,6 +25,7 @@ class Replay {
 
  private:
   void step(const Step& step);
+  void run_program(const Step& step);
   void keep(const Step& step, size_t i, PyObject* result);
 
   const Recording& recording_;
@@ -102,10 +103,27 @@ void Replay::keep(const Step& step, size_t i, PyObject* result) {
   Py_XSETREF(values_[value], result);
 }
 
+// Joined rows: no Python objects for what stays inside.
+void Replay::run_program(const Step& step) {
+  const ops::ChainProgram& program = *step.program;
+  InlineVector<char*, 16> inputs;
+  for (int value : program.inputs)
+    inputs.push_back(value < 0 ? nullptr
+                               : static_cast<char*>(unwrap(values_[value]).raw()));
+  Tensors made = ops::run(program, inputs.begin());
+  for (size_t i = 0; i < made.size(); ++i)
+    Py_XSETREF(values_[step.results[i]], wrap(std::move(made[i])));
+}
+
 void Replay::step(const Step& step) {
   if (!(step.modes == current_)) {
     step.modes.set();
     current_ = step.modes;
+  }
+  if (step.program) {
+    run_program(step);
+    for (int value : step.dead) Py_CLEAR(values_[value]);
+    return;
   }
   PyObject* args[kMaxParams + 1];
   Object built[kMaxParams];

@@ -42,12 +42,22 @@ class Environment:
         self.tensors = set()
         self._seen = {}  # id -> object, kept so that no id is used twice
         self._names = set()
-        self._queue = [function, *args, *(kwargs or {}).values(), *_global_hooks()]
-        self._roots = {id(each) for each in args}
+        self._queue = [function, *_global_hooks()]
+        self._arguments((*args, *(kwargs or {}).values()))
         while self._queue:
             self._visit(self._queue.pop())
             if len(self.places) > _MOST_PLACES:
                 raise Unrecordable("it can reach too many objects to guard")
+
+    def _arguments(self, o):
+        """Objects among the arguments; their tensors, and how they are nested, the core compares."""
+        if type(o) in (tuple, list):
+            for each in o:
+                self._arguments(each)
+        elif type(o) is dict:
+            self._arguments(tuple(o.values()))
+        elif not isinstance(o, lampas.Tensor):
+            self._queue.append(o)
 
     def _visit(self, o):
         if isinstance(o, _FACTS) or id(o) in self._seen:
@@ -91,7 +101,7 @@ class Environment:
     def _function(self, function):
         if _is_ours(function):
             own = function.__globals__.get("__name__", "")
-            if own.startswith("lampas.optim") or own.startswith("lampas.compiler"):
+            if own.startswith(("lampas.optim", "lampas.compiler", "lampas.graph")):
                 return
             self._queue.extend(cell for cell in function.__closure__ or ())
             return
@@ -101,9 +111,6 @@ class Environment:
         self._code(function.__code__, function.__globals__)
 
     def _code(self, code, variables):
-        if code.co_flags & 0x2A0:  # a generator or coroutine
-            if id(variables) in self._roots:
-                raise Unrecordable("it is a coroutine")
         self._names.update(code.co_names)
         for name in code.co_names:
             if name in variables:
