@@ -11,8 +11,8 @@ namespace lampas::cpu {
 
 namespace {
 
-constexpr int64_t kGrain = 32768;          // elements of a chunk
-constexpr int64_t kScratchBytes = 24576;   // leaves room for memory that streams through
+constexpr int64_t kGrain = 32768;         // elements of a chunk
+constexpr int64_t kScratchBytes = 24576;  // leaves room for memory that streams through
 constexpr int64_t kLongest = 2048, kShortest = 64;
 
 using Kind = ChainOperand::Kind;

@@ -57,11 +57,10 @@ class Joiner {
     return static_cast<int>(chain_.operands.size()) - 1;
   }
   int input(const ChainedRow& row, int i);
-  void find_last_uses();
 
   ChainProgram& program_;
   cpu::Chain& chain_;
-  std::unordered_map<int, int> place_;                     // of values made inside
+  std::unordered_map<int, int> place_;                      // of values made inside
   std::vector<std::pair<std::pair<int, Kind>, int>> seen_;  // inputs as they are read
   Slots slots_;
 };

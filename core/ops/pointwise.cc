@@ -341,8 +341,7 @@ bool describe_call(Row row, const RowArgs& args, ChainedRow& described) {
   const Info& info = rows::info(row);
   const Operand operands[3] = {operand_of(args, 0), operand_of(args, 1), operand_of(args, 2)};
   Dims made;
-  Call call = prepare(row, Operands(operands, info.inputs),
-                      Params(args.params, info.params), made);
+  Call call = prepare(row, Operands(operands, info.inputs), Params(args.params, info.params), made);
   if (!call.device.is_cpu() || call.result != output_lane(call)) return false;
   described.tile = kernel_of(call.row, call.lane, call.common);
   described.count = static_cast<int>(call.inputs.size());

@@ -137,7 +137,7 @@ bool unchanged(const Recording& r, const Template& t, PyObject* o) {
   bool dict = t.kind == Template::Kind::Dict;
   Py_ssize_t size = dict ? PyDict_GET_SIZE(o) : PySequence_Fast_GET_SIZE(o);
   if (size != static_cast<Py_ssize_t>(t.items.size())) return false;
-  PyObject *key, *item;
+  PyObject *key = nullptr, *item = nullptr;
   Py_ssize_t at = 0;
   for (Py_ssize_t i = 0; i < size; ++i) {
     if (dict && (!PyDict_Next(o, &at, &key, &item) || key != t.keys[i].get())) return false;
@@ -199,7 +199,8 @@ PyObject* begin(PyObject* self, PyObject* given) {
       entry->given.push_back(Object::borrow(o));
     };
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) add(PyTuple_GET_ITEM(args, i));
-    if (PyDict_GET_SIZE(kwargs)) entry->names = Object(checked(PyTuple_New(PyDict_GET_SIZE(kwargs))));
+    if (PyDict_GET_SIZE(kwargs))
+      entry->names = Object(checked(PyTuple_New(PyDict_GET_SIZE(kwargs))));
     PyObject *key, *item;
     Py_ssize_t k = 0;
     for (Py_ssize_t at = 0; PyDict_Next(kwargs, &at, &key, &item); ++k) {
@@ -252,7 +253,8 @@ PyObject* end(PyObject* self, PyObject* given) {
     if (r.obstacle.empty() && default_dtype() != entry->default_dtype)
       r.obstacle = "it changes the default dtype";
     if (!r.obstacle.empty()) return PyUnicode_FromString(r.obstacle.c_str());
-    if (Object broken(entry->guards.broken()); broken) return PyUnicode_FromFormat("it changes %U", broken.get());
+    if (Object broken(entry->guards.broken()); broken)
+      return PyUnicode_FromFormat("it changes %U", broken.get());
     for (size_t i = 0; i < entry->args.size(); ++i)
       if (!unchanged(r, entry->args[i], entry->given[i].get()))
         return PyUnicode_FromString("it changes an argument");
@@ -294,7 +296,9 @@ PyObject* whole(PyObject*, PyObject* const* args, Py_ssize_t n) {
 PyObject* address(PyObject*, PyObject* x) {
   return guarded([&] { return PyLong_FromVoidPtr(unwrap(x).get()); });
 }
-PyObject* is_recording(PyObject*, PyObject*) { return PyBool_FromLong(recorder.recording != nullptr); }
+PyObject* is_recording(PyObject*, PyObject*) {
+  return PyBool_FromLong(recorder.recording != nullptr);
+}
 PyObject* meets(PyObject*, PyObject* what) {
   return guarded([&]() -> PyObject* {
     recording_meets(Arg<std::string>::get(what).c_str());

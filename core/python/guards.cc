@@ -104,8 +104,8 @@ PyObject* Guards::broken() const {
     const char* kind = kinds[static_cast<int>(g.kind)];
     if (g.kind == Kind::Entry || g.kind == Kind::Attribute)
       return PyUnicode_FromFormat("%s (%R)", kind, g.keys[0].get());
-    if (g.kind == Kind::Dict && PyDict_GET_SIZE(g.container.get()) ==
-                                    static_cast<Py_ssize_t>(g.values.size())) {
+    if (g.kind == Kind::Dict &&
+        PyDict_GET_SIZE(g.container.get()) == static_cast<Py_ssize_t>(g.values.size())) {
       PyObject *key, *value;
       size_t i = 0;
       for (Py_ssize_t at = 0; PyDict_Next(g.container.get(), &at, &key, &value); ++i)

@@ -329,7 +329,8 @@ PyObject* write_out_(PyObject*, PyObject* args) {
     const char* op;
     PyObject *out, *made;
     if (!PyArg_ParseTuple(args, "sOO", &op, &out, &made)) throw PythonError();
-    if (PyObject* done = recorded_function("_write_out", &PyTuple_GET_ITEM(args, 0), 3)) return done;
+    if (PyObject* done = recorded_function("_write_out", &PyTuple_GET_ITEM(args, 0), 3))
+      return done;
     if (PyList_Check(made))
       fail(ErrorKind::Type, op, "(): out= is not supported for a list of results");
     return write_out(op, out, made);

@@ -26,27 +26,38 @@ bool among(const char* const (&names)[n], const std::string& name) {
 
 // Answers that follow from what guards compare. Nothing is noted of them.
 constexpr const char* kFacts[] = {
-    "shape",         "dtype",      "device",      "ndim",           "itemsize",
-    "nbytes",        "is_leaf",    "is_cpu",      "requires_grad",  "is_cuda",
-    "is_meta",       "is_sparse",  "layout",      "is_sparse_csr",  "is_quantized",
-    "is_mkldnn",     "is_nested",  "is_mps",      "is_xpu",         "is_xla",
-    "is_vulkan",     "names",      "dim",         "ndimension",     "numel",
-    "nelement",      "is_conj",    "is_neg",      "element_size",   "storage_offset",
-    "is_signed",     "is_complex", "size",        "stride",         "is_floating_point",
-    "is_inference",  "__len__",    "_is_view",    "is_contiguous",  "retains_grad",
-    "output_nr",     "is_tensor",  "result_type", "promote_types",  "can_cast",
-    "is_same_size",  "is_storage", "get_device",  "is_pinned",      "is_shared",
+    "shape",           "dtype",      "device",      "ndim",          "itemsize",
+    "nbytes",          "is_leaf",    "is_cpu",      "requires_grad", "is_cuda",
+    "is_meta",         "is_sparse",  "layout",      "is_sparse_csr", "is_quantized",
+    "is_mkldnn",       "is_nested",  "is_mps",      "is_xpu",        "is_xla",
+    "is_vulkan",       "names",      "dim",         "ndimension",    "numel",
+    "nelement",        "is_conj",    "is_neg",      "element_size",  "storage_offset",
+    "is_signed",       "is_complex", "size",        "stride",        "is_floating_point",
+    "is_inference",    "__len__",    "_is_view",    "is_contiguous", "retains_grad",
+    "output_nr",       "is_tensor",  "result_type", "promote_types", "can_cast",
+    "is_same_size",    "is_storage", "get_device",  "is_pinned",     "is_shared",
     "broadcast_shapes"};
 // Their results' shapes depend on the values of their arguments.
-constexpr const char* kDataShaped[] = {
-    "nonzero",  "argwhere",   "masked_select", "unique",           "_unique",
-    "_unique2", "unique_dim", "bincount",      "unique_consecutive", "repeat_interleave",
-    "_unique_consecutive", "_unique_dim", "_repeat_interleave", "_nonzero"};
+constexpr const char* kDataShaped[] = {"nonzero",
+                                       "argwhere",
+                                       "masked_select",
+                                       "unique",
+                                       "_unique",
+                                       "_unique2",
+                                       "unique_dim",
+                                       "bincount",
+                                       "unique_consecutive",
+                                       "repeat_interleave",
+                                       "_unique_consecutive",
+                                       "_unique_dim",
+                                       "_repeat_interleave",
+                                       "_nonzero"};
 // They write gradients of leaves.
 constexpr const char* kGradWriters[] = {"_backward", "_run_backward", "grad.__set__"};
 
 bool is_number_exactly(PyObject* o) {
-  return PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyComplex_CheckExact(o);
+  return PyBool_Check(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) ||
+         PyComplex_CheckExact(o);
 }
 bool is_atom(PyObject* o) {
   return o == Py_None || o == Py_Ellipsis || is_number_exactly(o) || PyUnicode_CheckExact(o) ||
@@ -96,7 +107,8 @@ bool same_constant(PyObject* a, PyObject* b) {
 namespace {
 
 bool holds_mask(PyObject* key) {
-  if (is_tensor(key)) return unwrap(key).dtype() == DType::Bool || unwrap(key).dtype() == DType::UInt8;
+  if (is_tensor(key))
+    return unwrap(key).dtype() == DType::Bool || unwrap(key).dtype() == DType::UInt8;
   if (!PyTuple_Check(key) && !PyList_Check(key)) return false;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(key); ++i)
     if (holds_mask(PySequence_Fast_GET_ITEM(key, i))) return true;
@@ -163,8 +175,9 @@ void CallModes::set() const {
 }
 
 TensorKind TensorKind::of(const Tensor& x) {
-  return {x.dtype(),   x.device(),          x.sizes(),  x.strides(), x.requires_grad(),
-          !x->meta || !x->meta->grad_fn, x->inference};
+  return {x.dtype(),   x.device(),        x.sizes(),
+          x.strides(), x.requires_grad(), !x->meta || !x->meta->grad_fn,
+          x->inference};
 }
 bool TensorKind::fits(const Tensor& x) const {
   return x->dtype == dtype && x->requires_grad == requires_grad && x->sizes == sizes &&
@@ -242,8 +255,7 @@ void Recording::note(PyObject* function, const std::string& name, PyObject* cons
                      Py_ssize_t n, PyObject* names, PyObject* result) {
   bool many = PyTuple_Check(result) || PyList_Check(result);
   if (among(kFacts, name) && !is_tensor(result)) return;
-  if (among(kDataShaped, name) ||
-      (name == "__getitem__" && n == 2 && holds_mask(args[1])) ||
+  if (among(kDataShaped, name) || (name == "__getitem__" && n == 2 && holds_mask(args[1])) ||
       (name == "where" && n == 1 && !names)) {
     obstacle = concat(name, "(): the shape of its result depends on data");
     return;
@@ -369,7 +381,7 @@ void Recording::join_rows(const std::vector<bool>& is_output) {
       step.args.push_back(std::move(t));
     }
     step.results = step.program->outputs;
-    joined.push_back(std::move(step));
+    if (!step.results.empty()) joined.push_back(std::move(step));
   }
   steps = std::move(joined);
 }

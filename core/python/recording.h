@@ -44,20 +44,20 @@ struct TensorKind {
 struct Step {
   std::shared_ptr<ops::ChainedRow> row;        // when the call may be joined with its neighbours
   std::shared_ptr<ops::ChainProgram> program;  // run in place of the function
-  std::string name;            // of the function, for people
-  Object function;             // called with `args`, the last of them by `names`
-  Object names;                // tuple of keywords, or null
-  std::vector<Template> args;  // positional, then keywords
-  std::vector<int> results;    // values made, by element; -1: None
-  bool single = false;         // the one result is no tuple
+  std::string name;                            // of the function, for people
+  Object function;                             // called with `args`, the last of them by `names`
+  Object names;                                // tuple of keywords, or null
+  std::vector<Template> args;                  // positional, then keywords
+  std::vector<int> results;                    // values made, by element; -1: None
+  bool single = false;                         // the one result is no tuple
   CallModes modes;
   std::vector<int> dead;  // values that no later step and no output reads
 };
 
 struct Value {
-  Object object;    // of a captured tensor: itself. While recording, every value's
+  Object object;             // of a captured tensor: itself. While recording, every value's
   PyObject* type = nullptr;  // of the tensor's object; types of tensors are never freed here
-  TensorKind kind;  // as it was when the value came up
+  TensorKind kind;           // as it was when the value came up
   bool input = false, captured = false, made = false;
   int grad_known = -1;  // at the start: 1 .grad was there, 0 it was None, -1 nobody asked
 };
@@ -103,7 +103,7 @@ PyObject* recorded_whole(PyObject* function, PyObject* const* args, Py_ssize_t n
 // What a replay could not repeat: the recording is given up, `what` tells why.
 void recording_meets(const char* what);
 
-bool is_constant(PyObject* o);                  // of an immutable type, compared by value
+bool is_constant(PyObject* o);                 // of an immutable type, compared by value
 bool same_constant(PyObject* a, PyObject* b);  // also in type; floats bit by bit
 // Whether the call is one of a row, with its arguments as the row takes them.
 bool row_of_call(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names,

@@ -108,8 +108,7 @@ void Replay::run_program(const Step& step) {
   const ops::ChainProgram& program = *step.program;
   InlineVector<char*, 16> inputs;
   for (int value : program.inputs)
-    inputs.push_back(value < 0 ? nullptr
-                               : static_cast<char*>(unwrap(values_[value]).raw()));
+    inputs.push_back(value < 0 ? nullptr : static_cast<char*>(unwrap(values_[value]).raw()));
   Tensors made = ops::run(program, inputs.begin());
   for (size_t i = 0; i < made.size(); ++i)
     Py_XSETREF(values_[step.results[i]], wrap(std::move(made[i])));

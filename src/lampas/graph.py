@@ -53,7 +53,9 @@ class Node:
         raise TypeError("a node of a graph has no value before it is run")
 
     def __iter__(self):
-        raise TypeError("a node of a graph cannot be iterated over: its length is known in a run only")
+        raise TypeError(
+            "a node of a graph cannot be iterated over: its length is known in a run only"
+        )
 
     def inputs(self):
         """The nodes that this one is computed from."""
@@ -259,9 +261,7 @@ def _result(value):
 
 def _filled(arguments, values):
     """The arguments with values in place of nodes."""
-    return _pytree.tree_map(
-        lambda x: values[x.number] if isinstance(x, Node) else x, arguments
-    )
+    return _pytree.tree_map(lambda x: values[x.number] if isinstance(x, Node) else x, arguments)
 
 
 def _needed(fetches):

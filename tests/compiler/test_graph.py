@@ -60,7 +60,11 @@ def test_structures_operators_and_methods():
         result = session.run(nodes, {a: p, b: [2.0, 3.0]})
         assert result.keys() == expected.keys() and type(result["power"]) is tuple
         for name, value in expected.items():
-            pairs = zip(result[name], value) if isinstance(value, (list, tuple)) else [(result[name], value)]
+            pairs = (
+                zip(result[name], value)
+                if isinstance(value, (list, tuple))
+                else [(result[name], value)]
+            )
             assert all(lampas.equal(one, two) for one, two in pairs), name
 
 

@@ -11,6 +11,11 @@ from lampas import unavailable
 from lampas.compiler.compilation import compiled_function
 from lampas.compiler.switches import disable, is_compiling, reset, set_stance
 
+__all__ = [
+    "allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin", "disable",
+    "is_compiling", "is_dynamo_compiling", "is_exporting", "list_backends", "load_compiled_function",
+    "nested_compile_region", "reset", "set_stance", "substitute_in_graph",
+]  # fmt: skip
 _BACKENDS = ("cudagraphs", "inductor", "openxla", "tvm")
 _EAGER_BACKENDS = ("aot_eager", "eager", "eager_noexcept")
 _MODES = (None, "default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")

@@ -202,4 +202,8 @@ def _global_hooks():
     """Hooks that run around every module, where any were registered."""
     from lampas.nn.modules import _hooks
 
-    return [each for each in vars(_hooks).values() if isinstance(each, dict) and not each.keys() & {"__name__"}]
+    return [
+        each
+        for each in vars(_hooks).values()
+        if isinstance(each, dict) and not each.keys() & {"__name__"}
+    ]

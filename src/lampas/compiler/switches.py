@@ -5,16 +5,34 @@ import weakref
 
 from lampas import _core
 
-__all__ = ["disable", "is_compiling", "live", "most_recordings", "recording_allowed", "reset", "set_stance"]
+__all__ = [
+    "disable",
+    "is_compiling",
+    "live",
+    "most_recordings",
+    "recording_allowed",
+    "reset",
+    "set_stance",
+]
 
 live = weakref.WeakSet()  # every compilation, for reset()
-_STANCES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile", "eager_then_compile")
+_STANCES = (
+    "default",
+    "force_eager",
+    "eager_on_recompile",
+    "fail_on_recompile",
+    "eager_then_compile",
+)
 _state = {"stance": "default"}
 
 
 def recording_allowed():
     """Whether a function that meets new arguments may be recorded."""
-    return _state["stance"] == "default" and not _core._is_recording() and not _core._torch_function_modes()
+    return (
+        _state["stance"] == "default"
+        and not _core._is_recording()
+        and not _core._torch_function_modes()
+    )
 
 
 def most_recordings():
