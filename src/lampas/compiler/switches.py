@@ -28,11 +28,8 @@ _state = {"stance": "default"}
 
 def recording_allowed():
     """Whether a function that meets new arguments may be recorded."""
-    return (
-        _state["stance"] == "default"
-        and not _core._is_recording()
-        and not _core._torch_function_modes()
-    )
+    busy = _core._is_recording() or _core._torch_function_modes() or _core._transforms()
+    return not busy and _state["stance"] == "default"
 
 
 def most_recordings():
