@@ -168,7 +168,8 @@ PyObject* try_entry(const Entry& e, PyObject* const* args, Py_ssize_t n, PyObjec
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   Py_ssize_t n = PyVectorcall_NARGS(flags);
   return guarded([&]() -> PyObject* {
-    if (!recorder.recording && overriding.modes == 0 && overriding.transforms == 0)
+    bool watched = overriding.modes > 0 || overriding.transforms > 0 || overriding.profiling;
+    if (!recorder.recording && !watched)
       for (const Entry& e : body(self)->state->entries)
         if (PyObject* result = try_entry(e, args, n, names)) return result;
     Object positional(checked(PyTuple_New(n))), kwargs(checked(PyDict_New()));

@@ -28,8 +28,8 @@ _state = {"stance": "default"}
 
 def recording_allowed():
     """Whether a function that meets new arguments may be recorded."""
-    busy = _core._is_recording() or _core._torch_function_modes() or _core._transforms()
-    return not busy and _state["stance"] == "default"
+    watched = _core._torch_function_modes() or _core._transforms() or _core._profiling()
+    return not (watched or _core._is_recording()) and _state["stance"] == "default"
 
 
 def most_recordings():
