@@ -25,7 +25,7 @@ struct Entry {
 };
 
 struct State {
-  std::deque<Entry> entries;
+  std::deque<std::shared_ptr<Entry>> entries;  // one that is replayed may be forgotten meanwhile
   std::unique_ptr<Entry> begun;  // being recorded
   Object miss;                   // miss(args, kwargs): what to do where no recording fits
 };
@@ -170,8 +170,10 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObje
   return guarded([&]() -> PyObject* {
     bool watched = overriding.modes > 0 || overriding.transforms > 0 || overriding.profiling;
     if (!recorder.recording && !watched)
-      for (const Entry& e : body(self)->state->entries)
-        if (PyObject* result = try_entry(e, args, n, names)) return result;
+      for (size_t i = 0; i < body(self)->state->entries.size(); ++i) {
+        std::shared_ptr<Entry> e = body(self)->state->entries[i];
+        if (PyObject* result = try_entry(*e, args, n, names)) return result;
+      }
     Object positional(checked(PyTuple_New(n))), kwargs(checked(PyDict_New()));
     for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
     for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i)
@@ -261,22 +263,22 @@ PyObject* end(PyObject* self, PyObject* given) {
         return PyUnicode_FromString("it changes an argument");
     entry->given.clear();
     r.finish(entry->output);
-    state.entries.push_back(std::move(*entry));
+    state.entries.push_back(std::move(entry));
     Py_RETURN_NONE;
   });
 }
 
 PyObject* clear(PyObject* self, PyObject*) {
-  std::deque<Entry> gone;
+  std::deque<std::shared_ptr<Entry>> gone;
   gone.swap(body(self)->state->entries);
   Py_RETURN_NONE;
 }
 
 PyObject* calls(PyObject* self, PyObject*) {
   Object lists(PyList_New(0));
-  for (const Entry& e : body(self)->state->entries) {
+  for (const auto& e : body(self)->state->entries) {
     Object names(PyList_New(0));
-    for (const Step& step : e.recording.steps) {
+    for (const Step& step : e->recording.steps) {
       Object name(PyUnicode_FromString(step.name.c_str()));
       PyList_Append(names.get(), name.get());
     }
@@ -348,14 +350,14 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
   State* state = body(self)->state;
   if (!state) return 0;
   Py_VISIT(state->miss.get());
-  for (const Entry& e : state->entries)
-    if (int stop = visit_entry(e, visit, arg)) return stop;
+  for (const auto& e : state->entries)
+    if (int stop = visit_entry(*e, visit, arg)) return stop;
   return state->begun ? visit_entry(*state->begun, visit, arg) : 0;
 }
 int forget(PyObject* self) {
   State* state = body(self)->state;
   if (!state) return 0;
-  std::deque<Entry> gone;
+  std::deque<std::shared_ptr<Entry>> gone;
   gone.swap(state->entries);
   state->miss = Object::borrow(Py_None);
   return 0;

@@ -266,6 +266,7 @@ void Recording::note(PyObject* function, const std::string& name, PyObject* cons
   }
   if (note_grad(name, args, result)) return;
   if (steps.size() == kMostSteps) obstacle = "more than 100000 calls";
+  if (n + (names ? PyTuple_GET_SIZE(names) : 0) > kMaxParams) obstacle = "too many arguments";
   Step step;
   step.name = name;
   step.function = Object::borrow(function);

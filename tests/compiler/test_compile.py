@@ -277,6 +277,7 @@ UNCOMPILED = {
     "seed": (lambda x: x + lampas.Generator().manual_seed(3).initial_seed(), "generator"),
     "branch on random": (stateful_dropout, "__bool__"),
     "default dtype": (lambda x: lampas.set_default_dtype(lampas.float32) or x * 2, None),
+    "vmap": (lambda x: lampas.func.vmap(lambda row: row.sum() * 2)(x), "transform"),
     "disabled": (lambda x: DISABLED(x), "disable"),
 }
 DISABLED = lampas.compiler.disable(lambda x: x + 1)
@@ -488,6 +489,70 @@ def test_nothing_is_kept_alive_by_a_cycle():
     del owner
     gc.collect()
     assert gone() is None
+
+
+def test_under_transforms_and_modes():
+    made, compilation = compiled(lambda x: (x.sin() * 2 + 1).sum())
+    x = lampas.randn(3, 4)
+    expected = lampas.stack([(row.sin() * 2 + 1).sum() for row in x])
+    for _ in range(2):
+        assert lampas.allclose(lampas.func.vmap(made)(x), expected)
+        assert_same(made(x[0]), expected[0])
+    assert lampas.allclose(lampas.func.grad(made)(x), 2 * x.cos())
+
+    class Counting(lampas.overrides.TorchFunctionMode):
+        seen = 0
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            self.seen += 1
+            return func(*args, **(kwargs or {}))
+
+    with Counting() as mode:
+        made(x[0])
+    assert mode.seen == 4 and len(compilation.calls()) == 1
+    with lampas.device("meta"):
+        fresh, _ = compiled(lambda: lampas.zeros(2) + 1)
+        assert fresh().is_meta and fresh().is_meta
+    assert not fresh().is_meta
+
+
+def test_random_streams_are_repeated():
+    made, compilation = compiled(lambda x: F.dropout(x, 0.3) * lampas.rand(()))
+    x = lampas.randn(50)
+    lampas.manual_seed(3)
+    expected = [F.dropout(x, 0.3) * lampas.rand(()) for _ in range(4)]
+    lampas.manual_seed(3)
+    for each in expected:
+        assert_same(made(x), each)
+    assert compilation.obstacle is None
+
+
+def test_hooks_run_in_every_call():
+    layer, seen = nn.Linear(3, 2), [0]
+    layer.weight.register_hook(lambda g: seen.__setitem__(0, seen[0] + 1))
+    made = lampas.compile(layer)
+    for _ in range(4):
+        made(lampas.randn(2, 3)).sum().backward()
+    assert seen == [4]
+    handle = layer.register_forward_hook(lambda module, args, result: result * 2)
+    x = lampas.randn(2, 3)
+    for _ in range(3):
+        assert_same(made(x), F.linear(x, layer.weight, layer.bias) * 2)
+    handle.remove()
+    assert_same(made(x), F.linear(x, layer.weight, layer.bias))
+
+
+def test_arguments_that_the_function_changes():
+    def function(x, found):
+        found.append(x.sum())
+        return x * 2
+
+    made, compilation = compiled(function)
+    for _ in range(5):
+        found = []
+        made(lampas.ones(2), found)
+        assert len(found) == 1
+    assert "argument" in compilation.obstacle
 
 
 def test_compiled_inside_compiled():

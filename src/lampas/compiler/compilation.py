@@ -49,6 +49,7 @@ class Compilation:
         self._limit = most_recordings
         self._recordings = 0
         self._attempts = 0
+        self._busy = False  # recording, perhaps on another thread
         switches.live.add(self)
 
     def reset(self):
@@ -62,7 +63,7 @@ class Compilation:
         return self.call.calls()
 
     def _miss(self, args, kwargs):
-        if self.obstacle is not None or not switches.recording_allowed():
+        if self.obstacle is not None or self._busy or not switches.recording_allowed():
             return self.function(*args, **kwargs)
         if self._recordings >= (self._limit or switches.most_recordings()):
             self._give_up(f"it was called with more than {self._recordings} kinds of arguments")
@@ -76,12 +77,15 @@ class Compilation:
             self._give_up(str(reason))
             return self.function(*args, **kwargs)
         drawn = _random_states()
-        self.call.begin(args, kwargs, environment.places)
+        self._busy = True
         try:
+            self.call.begin(args, kwargs, environment.places)
             result = self.function(*args, **kwargs)
         except BaseException:
             self.call.end(None, None)
             raise
+        finally:
+            self._busy = False
         if _random_states() != drawn:
             _core._recording_meets("it draws from Python's or NumPy's random numbers")
         self._judge(self.call.end(result, environment.tensors))

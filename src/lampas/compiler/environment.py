@@ -42,7 +42,7 @@ class Environment:
         self.tensors = set()
         self._seen = {}  # id -> object, kept so that no id is used twice
         self._names = set()
-        self._queue = [function, *_global_hooks()]
+        self._queue = [function, *_global_state()]
         self._arguments((*args, *(kwargs or {}).values()))
         while self._queue:
             self._visit(self._queue.pop())
@@ -198,11 +198,12 @@ def _is_library(module):
     return top == "lampas" or "site-packages" in place or "dist-packages" in place
 
 
-def _global_hooks():
-    """Hooks that run around every module, where any were registered."""
+def _global_state():
+    """What every call looks at: default devices, and hooks that run around every module."""
     from lampas.nn.modules import _hooks
+    from lampas.ops import creation
 
-    return [
+    return [creation._default_devices] + [
         each
         for each in vars(_hooks).values()
         if isinstance(each, dict) and not each.keys() & {"__name__"}
