@@ -507,8 +507,9 @@ def test_under_transforms_and_modes():
             self.seen += 1
             return func(*args, **(kwargs or {}))
 
+    first = x[0]
     with Counting() as mode:
-        made(x[0])
+        made(first)
     assert mode.seen == 4 and len(compilation.calls()) == 1
     with lampas.device("meta"):
         fresh, _ = compiled(lambda: lampas.zeros(2) + 1)
