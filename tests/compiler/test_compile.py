@@ -511,7 +511,7 @@ def test_under_transforms_and_modes():
     with Counting() as mode:
         made(first)
     assert mode.seen == 4 and len(compilation.calls()) == 2  # with and without a gradient
-    plain = lambda: lampas.tensor([1.0]) + 1  # noqa: E731
+    plain = lambda: lampas.tensor([1.0]) + 1
     fresh, _ = compiled(plain)
     for name in ("meta", "cpu", "meta"):
         with lampas.device(name):
