@@ -6,6 +6,7 @@
 #include "cpu/convert.h"
 #include "cpu/pointwise.h"
 #include "cpu/walk.h"
+#include "ops/chain.h"
 #include "ops/copy.h"
 #include "ops/kernel.h"
 #include "ops/out_types.h"
@@ -330,12 +331,33 @@ void resize_output(Tensor& out, Span sizes) {
   refresh(out.get());
 }
 
+namespace {
+Operand operand_of(const RowArgs& args, int i) {
+  return args.is_scalar[i] ? Operand(args.scalars[i]) : Operand(args.inputs[i]);
+}
+}  // namespace
+
+bool describe_call(Row row, const RowArgs& args, ChainedRow& described) {
+  const Info& info = rows::info(row);
+  const Operand operands[3] = {operand_of(args, 0), operand_of(args, 1), operand_of(args, 2)};
+  Dims made;
+  Call call = prepare(row, Operands(operands, info.inputs), Params(args.params, info.params), made);
+  if (!call.device.is_cpu() || call.result != output_lane(call)) return false;
+  described.tile = kernel_of(call.row, call.lane, call.common);
+  described.count = static_cast<int>(call.inputs.size());
+  described.lanes[0] = call.result;
+  for (int i = 0; i < described.count; ++i) {
+    described.lanes[i + 1] = input_lane(call, i);
+    if (!call.inputs[i].is_tensor())
+      fill_number(described.numbers[i], call.inputs[i].number(), input_lane(call, i));
+  }
+  for (const Scalar& p : call.params) described.params.push_back(p);
+  return true;
+}
+
 Tensor call(Row row, RowArgs& args, Form form) {
   const Info& info = rows::info(row);
-  const Operand first = args.is_scalar[0] ? Operand(args.scalars[0]) : Operand(args.inputs[0]);
-  const Operand second = args.is_scalar[1] ? Operand(args.scalars[1]) : Operand(args.inputs[1]);
-  const Operand third = args.is_scalar[2] ? Operand(args.scalars[2]) : Operand(args.inputs[2]);
-  const Operand operands[3] = {first, second, third};
+  const Operand operands[3] = {operand_of(args, 0), operand_of(args, 1), operand_of(args, 2)};
   Operands inputs(operands, info.inputs);
   Params params(args.params, info.params);
   if (args.out.defined()) {

@@ -6,6 +6,7 @@
 
 #include "python/convert.h"
 #include "python/function.h"
+#include "python/recording.h"
 #include "python/types.h"
 #include "tape/engine.h"
 #include "tape/history.h"
@@ -186,6 +187,7 @@ PyObject* anomaly_enabled(PyObject*, PyObject*) { return PyBool_FromLong(tape::m
 // gradients
 PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t n) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* made = recorded_function("_run_backward", args, n)) return made;
     CHECK(n == 7, "_run_backward takes 7 arguments");
     tape::Request r;
     r.roots = Arg<Tensors>::get(args[0]);
@@ -216,6 +218,7 @@ PyObject* run_backward(PyObject*, PyObject* const* args, Py_ssize_t n) {
 // The common form, loss.backward(), without a Python frame.
 PyObject* tensor_backward_fast(PyObject*, PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* made = recorded_function("_backward", &self, 1)) return made;
     const Tensor& x = unwrap(self);
     if (x.requires_grad())
       CHECK(x.numel() == 1, "grad can be implicitly created only for scalar outputs");
@@ -247,6 +250,7 @@ PyObject* register_hook(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
     PyObject *x, *f;
     if (!PyArg_ParseTuple(args, "OO", &x, &f)) throw PythonError();
+    recording_meets("a hook is registered");
     return PyLong_FromLongLong(tape::register_hook(unwrap(x), hook_from(f)));
   });
 }
@@ -254,6 +258,7 @@ PyObject* register_after(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
     PyObject *x, *f;
     if (!PyArg_ParseTuple(args, "OO", &x, &f)) throw PythonError();
+    recording_meets("a hook is registered");
     return PyLong_FromLongLong(
         tape::register_after_accumulate(unwrap(x), [call = hook_from(f)](const Tensor& t) {
           call(t);
@@ -273,6 +278,7 @@ PyObject* remove_hook(PyObject*, PyObject* args) {
 PyObject* push_saved_hooks(PyObject*, PyObject* args) {
   PyObject *pack, *unpack_;
   if (!PyArg_ParseTuple(args, "OO", &pack, &unpack_)) return nullptr;
+  recording_meets("hooks on saved tensors");
   Object p = Object::borrow(pack), u = Object::borrow(unpack_);
   auto hooks = std::make_shared<tape::SavedHooks>();
   hooks->pack = [p](const Tensor& x) {
@@ -309,6 +315,7 @@ PyObject* queue_callback(PyObject*, PyObject* f) {
 // The AccumulateGrad node (or grad_fn, output) of a tensor.
 PyObject* gradient_edge(PyObject*, PyObject* x) {
   return guarded([&]() -> PyObject* {
+    recording_meets("a node of the graph is looked at");
     tape::Edge e = tape::edge_of(unwrap(x));
     return Py_BuildValue("(NI)", wrap_node(e.node), e.slot);
   });
@@ -316,6 +323,7 @@ PyObject* gradient_edge(PyObject*, PyObject* x) {
 // detach_(): the tensor forgets its history.
 PyObject* forget_history(PyObject*, PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (PyObject* made = recorded_function("_forget_history", &self, 1)) return made;
     const Tensor& x = unwrap(self);
     CHECK(!tape::is_view(x),
           "Can't detach views in-place. Use detach() instead. If you are using "

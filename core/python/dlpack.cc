@@ -5,6 +5,7 @@
 
 #include "python/convert.h"
 #include "python/exchange.h"
+#include "python/recording.h"
 #include "runtime/dtype.h"
 
 namespace lampas::python {
@@ -139,6 +140,7 @@ PyObject* exported(const Tensor& x, bool copied) {
 PyObject* to_dlpack(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
     PyObject* object;
+    recording_meets("DLPack gives memory to Python");
     int versioned, copied;
     if (!PyArg_ParseTuple(args, "Opp", &object, &versioned, &copied)) throw PythonError();
     CHECK_KIND(is_tensor(object), Type, "expected a Tensor, got ", type_name(object));

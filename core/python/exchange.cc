@@ -8,6 +8,7 @@
 #include "ops/type_spelling.h"
 #include "python/autograd.h"
 #include "python/convert.h"
+#include "python/recording.h"
 #include "python/types.h"
 #include "tape/history.h"
 
@@ -159,6 +160,9 @@ PyObject* make_tensor(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
     PyObject *data, *dtype = Py_None;
     if (!PyArg_ParseTuple(args, "O|O", &data, &dtype)) throw PythonError();
+    if (PyObject* made =
+            recorded_function("_make_tensor", &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args)))
+      return made;
     return wrap(from_data(data, Arg<Optional<DType>>::get(dtype)));
   });
 }
@@ -270,6 +274,7 @@ PyType_Spec storage_spec = {"torch.UntypedStorage", sizeof(StorageObject), 0, Py
                             storage_slots};
 
 PyObject* untyped_storage(PyObject*, PyObject* x) {
+  recording_meets("a storage is looked at");
   return guarded([&] { return wrap_storage(unwrap(x).storage()); });
 }
 
@@ -294,6 +299,7 @@ PyObject* set_storage(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
     PyObject *self, *other;
     if (!PyArg_ParseTuple(args, "OO", &self, &other)) throw PythonError();
+    recording_meets("a storage is exchanged");
     const Tensor &x = unwrap(self), &y = unwrap(other);
     CHECK(x.dtype() == y.dtype(), "Could not set tensor of type ", ops::type_spelling(y.dtype()),
           " to a tensor of type ", ops::type_spelling(x.dtype()));
@@ -308,11 +314,15 @@ PyObject* set_storage(PyObject*, PyObject* args) {
 }
 
 PyObject* to_list_(PyObject*, PyObject* x) {
+  recording_meets("tolist() or printing gives values to Python");
   return guarded([&] { return to_list(unwrap(x)); });
 }
 // A tensor over the same memory without history.
 PyObject* detach(PyObject*, PyObject* x) {
-  return guarded([&] { return wrap(alias_of(unwrap(x))); });
+  return guarded([&] {
+    if (PyObject* made = recorded_function("_detach", &x, 1)) return made;
+    return wrap(alias_of(unwrap(x)));
+  });
 }
 PyObject* copy_storage(PyObject*, PyObject* o) {
   return guarded([&]() -> PyObject* {
@@ -385,6 +395,7 @@ Tensor from_buffer(PyObject* object, bool writable) {
 }
 
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  recording_meets("numpy() or a buffer gives values to Python");
   const Tensor& x = unwrap(self);
   const char* format = format_of(x.dtype());
   if (!x.device().is_cpu() || !format || x->requires_grad) {

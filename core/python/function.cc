@@ -3,6 +3,7 @@
 #include "python/function.h"
 
 #include "python/convert.h"
+#include "python/recording.h"
 #include "tape/history.h"
 #include "tape/hooks.h"
 
@@ -129,6 +130,7 @@ bool contains(PyObject* list, PyObject* item) {
 // (name, ctx, backward, args, outputs, to_save, dirty, non_differentiable, materialize) -> outputs
 PyObject* record_function(PyObject*, PyObject* const* a, Py_ssize_t n) {
   return guarded([&]() -> PyObject* {
+    recording_meets("a custom autograd.Function");
     CHECK(n == 9, "_record_function takes 9 arguments");
     PyObject *ctx = a[1], *args = a[3], *outputs = a[4], *save = a[5], *dirty = a[6], *fixed = a[7];
     auto* node = new PythonNode;

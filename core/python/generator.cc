@@ -3,6 +3,7 @@
 
 #include "python/convert.h"
 #include "python/generator.h"
+#include "python/recording.h"
 
 namespace lampas::python {
 namespace {
@@ -13,7 +14,10 @@ struct GeneratorObject {
 };
 PyTypeObject* generator_type;
 
-Generator& stream_of(PyObject* self) { return *reinterpret_cast<GeneratorObject*>(self)->stream; }
+Generator& stream_of(PyObject* self) {
+  recording_meets("a random generator is handled in Python");
+  return *reinterpret_cast<GeneratorObject*>(self)->stream;
+}
 
 PyObject* make_generator(Generator* stream, bool owned) {
   auto* self = reinterpret_cast<GeneratorObject*>(generator_type->tp_alloc(generator_type, 0));

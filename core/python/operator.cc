@@ -10,6 +10,7 @@
 #include "ops/out_types.h"
 #include "python/override.h"
 #include "python/profiler.h"
+#include "python/recording.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -375,6 +376,8 @@ PyObject* write_out_(PyObject*, PyObject* args) {
     const char* op;
     PyObject *out, *made;
     if (!PyArg_ParseTuple(args, "sOO", &op, &out, &made)) throw PythonError();
+    if (PyObject* done = recorded_function("_write_out", &PyTuple_GET_ITEM(args, 0), 3))
+      return done;
     if (PyList_Check(made))
       fail(ErrorKind::Type, op, "(): out= is not supported for a list of results");
     return write_out(op, out, made);
@@ -385,6 +388,7 @@ PyObject* assign(PyObject*, PyObject* args) {
     const char* op;
     PyObject *self, *made;
     if (!PyArg_ParseTuple(args, "sOO", &op, &self, &made)) throw PythonError();
+    if (PyObject* done = recorded_function("_assign", &PyTuple_GET_ITEM(args, 0), 3)) return done;
     CHECK_KIND(is_tensor(self) && is_tensor(made), Type, op,
                "(): argument 'self' must be Tensor, not ", type_name(self));
     ops::assign_(op, unwrap(self), unwrap(made));
@@ -409,6 +413,26 @@ PyMethodDef module_functions[] = {{"_before_write", before_write, METH_O, nullpt
                                   {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
+
+const Overload* bound_overload(PyObject* function, PyObject* const* args, Py_ssize_t n,
+                               PyObject* names, PyObject** slots, Object* keep) {
+  if (Py_TYPE(function) != function_type && Py_TYPE(function) != method_type) return nullptr;
+  auto* c = reinterpret_cast<Callable*>(function);
+  PyObject* out = nullptr;
+  if (c->use == Use::Inplace) return nullptr;
+  for (const Overload& overload : c->op->overloads)
+    if (overload.signature.bind(args, n, names, slots, c->op->forms & OUT ? &out : nullptr, keep,
+                                nullptr, c->op->name, false))
+      return out ? nullptr : &overload;
+  return nullptr;
+}
+
+const char* operator_name(PyObject* o, bool* inplace) {
+  if (Py_TYPE(o) != function_type && Py_TYPE(o) != method_type) return nullptr;
+  auto* c = reinterpret_cast<Callable*>(o);
+  *inplace = c->use == Use::Inplace;
+  return c->op->name;
+}
 
 Operator& operator_named(const char* name) {
   Operator& op = operators()[name];

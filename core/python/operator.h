@@ -48,6 +48,9 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
 
 Operator& operator_named(const char* name);  // made on first use
 Operator* find_operator(const char* name);   // null when there is none
+// The overload that a call without out= and in-place writing would run, its slots bound; else null.
+const Overload* bound_overload(PyObject* function, PyObject* const* args, Py_ssize_t n,
+                               PyObject* names, PyObject** slots, Object* keep);
 void add_operator_type(PyObject* module);
 void add_autocast(PyObject* module);
 void publish(PyObject* module);  // makes functions and methods of all operators
@@ -56,6 +59,7 @@ void publish(PyObject* module);  // makes functions and methods of all operators
 struct Autocast {
   bool enabled = false;
   DType lower = DType::BFloat16;
+  bool operator==(const Autocast&) const = default;
 };
 extern thread_local Autocast autocast;
 void cast_arguments(Precision precision, size_t count, PyObject** slots, std::vector<Object>& keep);

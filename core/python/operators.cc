@@ -4,6 +4,7 @@
 #include "ops/row_call.h"
 #include "ops/rows.h"
 #include "python/operator.h"
+#include "python/recording.h"
 #include "python/types.h"
 
 namespace lampas::python {
@@ -55,6 +56,22 @@ PyObject* invoke_row_out(PyObject* const* slots, PyObject* out, const void* cont
   ops::call(row, args, ops::Form::Function);
   return Py_NewRef(out);
 }
+
+}  // namespace
+
+bool row_of_call(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names,
+                 rows::Row* row, ops::RowArgs* row_args_, PyObject** operands) {
+  PyObject* slots[kMaxParams];
+  Object keep;
+  const Overload* overload = bound_overload(function, args, n, names, slots, &keep);
+  if (!overload || overload->invoke != invoke_row) return false;
+  *row = row_of(overload->context);
+  *row_args_ = row_args(slots, rows::info(*row));
+  for (int i = 0; i < rows::info(*row).inputs; ++i) operands[i] = slots[i];
+  return true;
+}
+
+namespace {
 
 bool may_be_number(const rows::Info& info, int input) {
   if (info.forms & rows::ANY_NUMBER) return info.rule != rows::Rule::Select || input > 0;

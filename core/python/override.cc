@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "python/recording.h"
 #include "python/types.h"
 #include "tape/history.h"
 
@@ -27,7 +28,7 @@ PyObject *transform_handler = nullptr, *random_functions = nullptr;
 
 void refresh() {
   overriding.active = overriding.types || overriding.modes > 0 || overriding.transforms > 0 ||
-                      overriding.profiling;
+                      overriding.profiling || overriding.recorders > 0;
 }
 
 struct Restore {
@@ -199,6 +200,8 @@ void note_type(PyTypeObject* type) {
 }
 
 PyObject* taken_over(PyObject* function, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+  if (recorder.recording)
+    if (PyObject* result = recorded(function, args, n, names)) return result;
   std::vector<PyObject*> takers;
   if (enabled == Switch::On) takers = takers_among(args, n + (names ? PyTuple_GET_SIZE(names) : 0));
   if (enabled != Switch::Off && !(takers.empty() && modes.empty()))
@@ -218,7 +221,8 @@ PyObject* method_taken_over(const char* name, PyObject* self, PyObject* const* a
 }
 
 PyObject* getter_taken_over(const char* name, PyObject* self) {
-  if (Py_TYPE(self) == tensor_type && modes.empty() && !(transforms_here && carries(self)))
+  if (Py_TYPE(self) == tensor_type && modes.empty() && !recorder.recording &&
+      !(transforms_here && carries(self)))
     return nullptr;
   Object get(checked(PyObject_GetAttrString(attribute(name), "__get__")));
   return taken_over(get.get(), &self, 1, nullptr);
@@ -226,12 +230,17 @@ PyObject* getter_taken_over(const char* name, PyObject* self) {
 
 bool setter_taken_over(const char* name, PyObject* self, PyObject* value) {
   if (!value) return false;
-  if (Py_TYPE(self) == tensor_type && modes.empty() &&
+  if (Py_TYPE(self) == tensor_type && modes.empty() && !recorder.recording &&
       !(transforms_here && (carries(self) || carries(value))))
     return false;
   Object set(checked(PyObject_GetAttrString(attribute(name), "__set__")));
   PyObject* args[] = {self, value};
   return static_cast<bool>(Object(taken_over(set.get(), args, 2, nullptr)));
+}
+
+void count_recorders(int change) {
+  overriding.recorders += change;
+  refresh();
 }
 
 // ---- switches ----
@@ -331,6 +340,7 @@ PyObject* set_transform_handler(PyObject*, PyObject* given) {
 PyObject* set_transforms(PyObject*, PyObject* count) {
   return guarded([&] {
     CHECK(transform_handler, "nothing handles transforms yet");
+    recording_meets("a transform (vmap, jvp, ...) is opened");
     int before = transforms_here;
     transforms_here = static_cast<int>(to_int(count));
     overriding.transforms += transforms_here - before;

@@ -14,6 +14,7 @@ struct Overriding {
   int modes = 0;           // modes on the stacks of all threads
   int transforms = 0;      // open transforms (forward-mode levels, vmaps) of all threads
   bool profiling = false;  // calls leave events behind (profiler.h)
+  int recorders = 0;       // recordings that run (recording.h)
 };
 extern Overriding overriding;
 

@@ -2,6 +2,7 @@
 // take the call over, run the function, and let a failed call be explained (ops/call_errors.py).
 #include "python/override.h"
 #include "python/profiler.h"
+#include "python/recording.h"
 #include "python/types.h"
 
 namespace lampas::python {
@@ -147,6 +148,12 @@ PyType_Spec spec = {"function", sizeof(PythonOperator), 0,
                         Py_TPFLAGS_DISALLOW_INSTANTIATION,
                     slots};
 PyTypeObject* operator_type;
+
+}  // namespace
+
+bool is_python_operator(PyObject* o) { return Py_TYPE(o) == operator_type; }
+
+namespace {
 
 // (function, module, explain=None) -> a callable in its place
 PyObject* python_operator(PyObject*, PyObject* args) {

@@ -12,6 +12,7 @@ void add_python_operator(PyObject* module);  // callables over Python functions
 void add_tensor_type(PyObject* module);      // Tensor
 void add_operators(PyObject* module);        // every primitive and row, as functions and methods
 void add_autograd(PyObject* module);         // Node, grad modes, backward, Function support
+void add_compiled(PyObject* module);         // recordings of functions and their replay
 void add_exchange(PyObject* module);         // NumPy, buffers, storages, tensor(data)
 void add_dlpack(PyObject* module);           // capsules of other libraries
 void add_runtime(PyObject* module);          // threads, memory, defaults

@@ -60,7 +60,7 @@ _SUBMODULES = {
     "quasirandom", "random", "return_types", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "_C", "_utils", "mps", "xpu", "cpu", "ao", "quantization", "masked", "nested", "futures",
     "monitor", "package", "mtia", "accelerator", "launcher", "serialization", "functional", "torch_version",
-    "_dynamo", "_guards", "_inductor", "_jit_internal", "_prims_common", "_subclasses", "_tensor_str", "__config__", "classes",
+    "graph", "_dynamo", "_guards", "_inductor", "_jit_internal", "_prims_common", "_subclasses", "_tensor_str", "__config__", "classes",
 }  # fmt: skip
 _LAZY_NAMES = {
     "save": "serialization",

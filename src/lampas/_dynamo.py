@@ -1,6 +1,6 @@
-"""`torch._dynamo`: there is no compiler, so decorators return their function and switches are kept.
+"""`torch._dynamo`: the inner names of `torch.compile`. Its switches are kept; few have an effect.
 
-What would need a compiled graph raises NotImplementedError.
+What would need an FX graph raises NotImplementedError.
 """
 
 import contextlib
@@ -8,35 +8,37 @@ import importlib.machinery
 import sys
 import types
 
-from lampas import unavailable
+from lampas import _core, unavailable
 from lampas.compiler import (
     allow_in_graph,
     assume_constant_result,
+    compile,
     disable,
     is_compiling,
     list_backends,
     reset,
     set_stance,
 )
+from lampas.compiler.compilation import TorchDynamoException, Unsupported
+from lampas.compiler.optimized_module import OptimizedModule
 
 __all__ = [
     "allow_in_graph", "assume_constant_result", "config", "disable", "disallow_in_graph",
     "forbid_in_graph", "graph_break", "is_compiling", "list_backends", "optimize", "reset", "run", "set_stance",
 ]  # fmt: skip
 __path__ = []  # it has submodules, made below
-globals().update(
-    unavailable.names("torch._dynamo", "explain export", "OptimizedModule", "nothing is compiled")
-)
+globals().update(unavailable.names("torch._dynamo", "explain export", "", "no FX graph is made"))
 disallow_in_graph = forbid_in_graph = run = allow_in_graph
 
 
 def graph_break(msg=""):
-    """Nothing to break."""
+    """The function that calls this runs uncompiled."""
+    _core._recording_meets("a graph break is asked for")
 
 
-def optimize(*args, **kwargs):
-    """A decorator that returns its function."""
-    return lambda function: function
+def optimize(backend="inductor", *, nopython=False, **options):
+    """`torch.compile` as a decorator."""
+    return compile(backend=backend, fullgraph=nopython)
 
 
 def _mark(name):
@@ -44,7 +46,7 @@ def _mark(name):
         return None
 
     mark.__name__ = mark.__qualname__ = name
-    mark.__doc__ = "Nothing is compiled, so the mark has no effect."
+    mark.__doc__ = "Every shape is recorded by itself, so the mark has no effect."
     return mark
 
 
@@ -58,7 +60,7 @@ class _Switches(types.ModuleType):
     """A module of switches that are kept and read back; unknown ones may be set."""
 
     def __init__(self, name, **values):
-        super().__init__(name, "Switches of a compiler that is not here.")
+        super().__init__(name, "Switches of the compiler.")
         self.__spec__ = importlib.machinery.ModuleSpec(name, None)
         self.__dict__.update(values)
         sys.modules[name] = self
@@ -96,16 +98,17 @@ class TransformGetItemToIndex(contextlib.nullcontext):
 
 _MODULES = {
     "_trace_wrapped_higher_order_op": {"TransformGetItemToIndex": TransformGetItemToIndex},
-    "eval_frame": {"OptimizedModule": globals()["OptimizedModule"], "disable": disable},
+    "eval_frame": {"OptimizedModule": OptimizedModule, "disable": disable},
     "utils": {
         "is_compile_supported": unavailable.answering(
-            "torch._dynamo.utils.is_compile_supported", False
+            "torch._dynamo.utils.is_compile_supported", True
         )
     },
     "exc": {
-        name: type(name, (RuntimeError,), {"__module__": "torch._dynamo.exc"})
-        for name in ("TorchDynamoException", "Unsupported", "TensorifyScalarRestartAnalysis")
-    },
+        name: type(name, (TorchDynamoException,), {"__module__": "torch._dynamo.exc"})
+        for name in ("InvalidBackend", "TensorifyScalarRestartAnalysis")
+    }
+    | {"TorchDynamoException": TorchDynamoException, "Unsupported": Unsupported},
 }
 for _name, _members in _MODULES.items():
     unavailable.module(f"lampas._dynamo.{_name}", _members)

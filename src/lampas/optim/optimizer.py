@@ -205,6 +205,10 @@ class Optimizer:
         @functools.wraps(func)
         def step_with_hooks(*args, **kwargs):
             self = args[0]
+            if _core._is_recording():  # replayed as a call, so options are read anew each time
+                if len(args) == 1 and not kwargs:
+                    return _core._whole(step_with_hooks, self)
+                _core._recording_meets("step(closure) of an optimizer")
             if _core._profiling():
                 with _labelled(f"Optimizer.step#{type(self).__name__}.step"):
                     return run(self, args, kwargs)
@@ -313,6 +317,8 @@ class Optimizer:
 
     def zero_grad(self, set_to_none=True):
         """Drop the gradients of all parameters, or fill them with zeros."""
+        if _core._is_recording():
+            return _core._whole(Optimizer.zero_grad, self, set_to_none)
         if _core._profiling():
             with _labelled(self._zero_grad_profile_name):
                 return self._drop_gradients(set_to_none)

@@ -198,6 +198,11 @@ class HookedCall:
         )  # fmt: skip
 
     def _call_with_hooks(self, args, kwargs):
+        if self._compiled_call_impl is not None:
+            return self._compiled_call_impl(*args, **kwargs)
+        return self._call_uncompiled(*args, **kwargs)
+
+    def _call_uncompiled(self, *args, **kwargs):
         if not self._has_call_hooks():
             return self.forward(*args, **kwargs)
         called = set()

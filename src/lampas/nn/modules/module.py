@@ -131,7 +131,9 @@ class Module(HookedCall, State, ModuleBase):
     _wrapped_call_impl = _slow_forward = _call_impl
 
     def compile(self, *args, **kwargs):
-        """Accepted for compatibility: modules run as they are."""
+        """Replay calls of this module from now on; arguments as those of `torch.compile`."""
+        _any_hook[0] = True  # calls go where compiled ones are told from others
+        self._compiled_call_impl = lampas.compile(self._call_uncompiled, *args, **kwargs)
 
     # attributes
 
