@@ -297,9 +297,8 @@ void check_reflectors(const char* name, const Tensor& a, const Tensor& tau) {
   check_floating(a, name);
   require_device(a.device(), tau);
   CHECK(tau.dtype() == a.dtype(), name, ": tau must have the type of the reflectors");
-  CHECK(rows_of(a) >= cols_of(a), name, ": the reflectors must be at least as long as many");
   Dims wanted = with(batch_of(a), {tau.dim() ? tau.size(tau.dim() - 1) : 0});
-  CHECK(tau.sizes() == wanted && wanted.back() <= cols_of(a), name,
+  CHECK(tau.sizes() == wanted && wanted.back() <= std::min(rows_of(a), cols_of(a)), name,
         ": tau must have a factor for each reflector");
 }
 
@@ -307,6 +306,7 @@ void check_reflectors(const char* name, const Tensor& a, const Tensor& tau) {
 
 Tensor _linalg_householder_product(const Tensor& a, const Tensor& tau) {
   check_reflectors("linalg.householder_product", a, tau);
+  CHECK(rows_of(a) >= cols_of(a), "linalg.householder_product: more reflectors than rows");
   if (needs_grad(a, tau)) {
     Tensor unit = left_columns(identity_like(a, rows_of(a)), cols_of(a));
     return reflect(expand(unit, a.sizes()), a, tau, true, false);
