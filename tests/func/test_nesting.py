@@ -128,6 +128,53 @@ def convolution_gradients(t):
 
 
 @case
+def recurrent_weights(t):
+    f = func(t)
+    t.manual_seed(0)
+    m = t.nn.GRU(3, 4)
+    p = {k: q.detach() for k, q in m.named_parameters()}
+    x = t.linspace(-1, 1, 30).reshape(5, 2, 3)
+    loss = lambda p: f.functional_call(m, p, (x,))[0].pow(2).sum()
+    return f.grad(loss)(p), f.jvp(loss, (p,), (p,))
+
+
+@case
+def complex_tangents(t):
+    f = dual(t)
+    z, v = t.tensor([0.3 + 0.5j, -1 + 2j]), t.tensor([1 - 1j, 2 + 0.5j])
+    names = "sin exp log sqrt tanh abs angle reciprocal square sigmoid".split()
+    with f.dual_level():
+        d = f.make_dual(z, v)
+        found = [f.unpack_dual(getattr(t, name)(d)).tangent for name in names]
+        found.append(f.unpack_dual(d.real * d.imag).tangent)
+        found.append(f.unpack_dual(t.fft.fft(d).abs()).tangent)
+        return found
+
+
+@case
+def descent(t):
+    f = func(t)
+
+    def train(w):
+        for _ in range(3):
+            w = w - 0.1 * f.grad(lambda w: (w**3).sum())(w)
+        return w
+
+    w = t.tensor([1.0, 2.0])
+    return f.jvp(train, (w,), (w,)), f.jacfwd(train)(w), f.jacrev(train)(w)
+
+
+@case
+def outer_graph(t):
+    f = func(t)
+    w, x = t.tensor([1.0, 2.0], requires_grad=True), t.tensor([3.0, -1.0])
+    _, pushed = f.jvp(lambda x: x * w * w, (x,), (x,))
+    pushed.sum().backward()
+    f.vmap(lambda a: (a * w).sum())(t.ones(3, 2)).sum().backward()
+    return w.grad
+
+
+@case
 def ensembles(t):
     f = func(t)
     models = [network(t) for _ in range(3)]

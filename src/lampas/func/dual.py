@@ -161,7 +161,8 @@ class Dual(Level):
             result = function(*mapped(args, swap), **mapped(kwargs, swap))
             outputs = [y for y in tensors_of(result) if y.requires_grad]
             create = attached or (grad_mode and any(t.requires_grad for _, t in known.values()))
-            pushed = push_forward(outputs, known.values(), create)
+            push = _push_pointwise if _diagonal(function, outputs, known) else push_forward
+            pushed = push(outputs, known.values(), create)
         held = [t for _, t in known.values()]
         tangents = {id(y): _own(t, held) for y, t in zip(outputs, pushed)}
         originals = {id(alias): x for x in tensors for alias, _ in [known.get(id(x), (None, 0))]}
@@ -300,6 +301,27 @@ def push_forward(outputs, sources, create):
     return list(
         grad(gs, us, ts, retain_graph=True, create_graph=create, allow_unused=True,
              materialize_grads=True)
+    )  # fmt: skip
+
+
+_POINTWISE = frozenset(row["name"] for row in _core._rows())
+
+
+def _diagonal(function, outputs, known):
+    """Is the Jacobian diagonal and real? Then it is its own transpose."""
+    if len(known) != 1 or len(outputs) != 1 or name_of(function) not in _POINTWISE:
+        return False
+    ((x, t),) = known.values()
+    y = outputs[0]
+    return x.shape == y.shape and x.dtype == y.dtype == t.dtype and not x.is_complex()
+
+
+def _push_pointwise(outputs, sources, create):
+    """As push_forward, by one backward pass."""
+    ((x, t),) = sources
+    return list(
+        lampas.autograd.grad(outputs, [x], [t], retain_graph=True, create_graph=create,
+                             materialize_grads=True)
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ def _swap(module, name, tensor):
     for table in (owner._parameters, owner._buffers):
         if leaf in table:
             old, table[leaf] = table[leaf], tensor
+            _swap_flat(owner, leaf, tensor)
             return old
     old = getattr(owner, leaf, _MISSING)
     if old is not _MISSING and not isinstance(old, lampas.Tensor):
@@ -40,6 +41,13 @@ def _swap(module, name, tensor):
     else:
         setattr(owner, leaf, tensor)
     return old
+
+
+def _swap_flat(owner, leaf, tensor):
+    """Recurrent layers run on a list of their weights, which must follow."""
+    names = owner.__dict__.get("_flat_weights_names", ())
+    if leaf in names:
+        owner._flat_weights[names.index(leaf)] = tensor
 
 
 def _tied_names(module):
