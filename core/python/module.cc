@@ -1,6 +1,7 @@
 // The extension module lampas._core.
 #include "python/generator.h"
 #include "python/object.h"
+#include "python/profiler.h"
 #include "python/types.h"
 
 namespace lampas::ops {
@@ -37,6 +38,7 @@ PyMODINIT_FUNC PyInit__core() {
     add_autograd(module.get());
     add_operators(module.get());
     add_optim(module.get());
+    add_profiler(module.get());
     return module.release();
   });
 }

@@ -8,6 +8,7 @@
 #include "ops/assign.h"
 #include "ops/iterator.h"
 #include "python/override.h"
+#include "python/profiler.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -85,6 +86,8 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObje
     if (overriding.active) [[unlikely]]
       if (PyObject* taken = taken_over(self, args, n, names)) return taken;
     try {
+      Span span(PyUnicode_AsUTF8(callable->name), args, n + (names ? PyTuple_GET_SIZE(names) : 0),
+                static_cast<Py_ssize_t>(callable->op->overloads[0].signature.params.size()));
       return call(*callable->op, args, n, names, callable->use);
     } catch (const Error& e) {  // an argument may be no tensor and yet take the call over
       if (e.kind != ErrorKind::Type || overriding.active) throw;

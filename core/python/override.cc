@@ -26,7 +26,8 @@ thread_local int transforms_here = 0;
 PyObject *transform_handler = nullptr, *random_functions = nullptr;
 
 void refresh() {
-  overriding.active = overriding.types || overriding.modes > 0 || overriding.transforms > 0;
+  overriding.active =
+      overriding.types || overriding.modes > 0 || overriding.transforms > 0 || overriding.profiling;
 }
 
 struct Restore {
@@ -184,6 +185,11 @@ PyObject* attribute(const char* name) {
 bool takes_over(PyTypeObject* type) {
   PyObject* handler = _PyType_Lookup(type, handler_name);
   return handler && handler != disabled_handler;
+}
+
+void set_profiling(bool on) {
+  overriding.profiling = on;
+  refresh();
 }
 
 void note_type(PyTypeObject* type) {

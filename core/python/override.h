@@ -1,5 +1,6 @@
-// Calls that others take over: types with __torch_function__ and modes of it. Every way into the
-// core asks `overriding.active` first, one test of a global while nobody takes part.
+// Calls that others take over: types with __torch_function__ and modes of it; and whether calls are
+// profiled. Every way into the core asks `overriding.active` first, one test of a global while
+// nobody takes part.
 #pragma once
 #include <initializer_list>
 
@@ -8,10 +9,11 @@
 namespace lampas::python {
 
 struct Overriding {
-  bool active = false;  // some type or mode may take part: ask further
-  bool types = false;   // a tensor of a type that takes calls over has been made
-  int modes = 0;        // modes on the stacks of all threads
-  int transforms = 0;   // open transforms (forward-mode levels, vmaps) of all threads
+  bool active = false;     // some type or mode may take part: ask further
+  bool types = false;      // a tensor of a type that takes calls over has been made
+  int modes = 0;           // modes on the stacks of all threads
+  int transforms = 0;      // open transforms (forward-mode levels, vmaps) of all threads
+  bool profiling = false;  // calls leave events behind (profiler.h)
 };
 extern Overriding overriding;
 
@@ -27,6 +29,7 @@ bool setter_taken_over(const char* name, PyObject* self, PyObject* value);
 
 bool takes_over(PyTypeObject* type);  // has a __torch_function__ that is not the disabled one
 void note_type(PyTypeObject* type);   // an object of this subclass of Tensor is being made
+void set_profiling(bool on);
 void add_override(PyObject* module);
 
 }  // namespace lampas::python

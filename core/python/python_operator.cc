@@ -1,6 +1,7 @@
 // Operators that are written in Python, as callables without a frame of their own: they let others
 // take the call over, run the function, and let a failed call be explained (ops/call_errors.py).
 #include "python/override.h"
+#include "python/profiler.h"
 #include "python/types.h"
 
 namespace lampas::python {
@@ -55,13 +56,32 @@ PyObject* recover(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject*
   return nullptr;
 }
 
+// linalg_norm for lampas.linalg's norm; the names of lampas and its other modules as they are.
+std::string profile_name(PythonOperator* op) {
+  Object name(checked(PyObject_GetAttrString(op->function, "__name__")));
+  std::string text = PyUnicode_AsUTF8(name.get()), module = PyUnicode_AsUTF8(op->module);
+  for (const char* space : {"linalg", "fft", "special"})
+    if (module == concat("lampas.", space) && !text.starts_with(concat(space, "_")))
+      return concat(space, "_", text);
+  return text;
+}
+PyObject* profiled(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
+  return guarded([&] {
+    Py_ssize_t n = PyVectorcall_NARGS(flags) + (names ? PyTuple_GET_SIZE(names) : 0);
+    Span span(profile_name(body(self)).c_str(), args, n);
+    return PyObject_Vectorcall(body(self)->function, args, flags, names);
+  });
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   Py_ssize_t n = PyVectorcall_NARGS(flags);
   if (overriding.active) [[unlikely]] {
     PyObject* taken = offered(self, args, n, names);
     if (taken || PyErr_Occurred()) return taken;
   }
-  PyObject* result = PyObject_Vectorcall(body(self)->function, args, flags, names);
+  PyObject* result = overriding.profiling
+                         ? profiled(self, args, flags, names)
+                         : PyObject_Vectorcall(body(self)->function, args, flags, names);
   if (!result &&
       (PyErr_ExceptionMatches(PyExc_TypeError) || PyErr_ExceptionMatches(PyExc_AttributeError)))
     return guarded([&] { return recover(self, args, n, names); });

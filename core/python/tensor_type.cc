@@ -10,6 +10,7 @@
 #include "python/indexing.h"
 #include "python/operator.h"
 #include "python/override.h"
+#include "python/profiler.h"
 #include "python/types.h"
 #include "tape/history.h"
 
@@ -110,6 +111,7 @@ PyObject* binary(const char* name, const char* reflected, PyObject* a, PyObject*
       if (PyObject* taken = binary_taken_over(name, reflected, a, b)) return taken;
     }
     if (foreign) Py_RETURN_NOTIMPLEMENTED;
+    Span span(is_tensor(a) ? name : reflected, {a, b});
     return run();
   });
 }
@@ -192,6 +194,7 @@ PyObject* slot_taken_over(const char* name, Args... args) {
 PyObject* unary(const char* name, Operator& op, PyObject* a) {
   return guarded([&]() -> PyObject* {
     if (PyObject* taken = slot_taken_over(name, a)) return taken;
+    Span span(name, {a});
     return call(op, &a, 1, nullptr, Use::Method);
   });
 }
@@ -287,9 +290,21 @@ Py_ssize_t length(PyObject* self) {
       },
       Py_ssize_t{-1});
 }
+// An indexing is profiled as what it comes to: by tensors, else a view (read) or a copy (written).
+const char* indexing(PyObject* key, bool written) {
+  auto gathers = [](PyObject* o) { return is_tensor(o) || PyList_Check(o); };
+  bool by_tensor = gathers(key);
+  if (PyTuple_Check(key))
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i)
+      by_tensor = by_tensor || gathers(PyTuple_GET_ITEM(key, i));
+  if (by_tensor) return written ? "index_put_" : "index";
+  if (written) return "copy_";
+  return PyLong_Check(key) ? "select" : "slice";
+}
 PyObject* get_item(PyObject* self, PyObject* key) {
   return guarded([&]() -> PyObject* {
     if (PyObject* taken = slot_taken_over("__getitem__", self, key)) return taken;
+    Span span(indexing(key, false), {self, key});
     return tensor_getitem(unwrap(self), key);
   });
 }
@@ -298,6 +313,7 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
       [&] {
         CHECK_KIND(value, Type, "Tensor does not support deleting items");
         if (Object taken(slot_taken_over("__setitem__", self, key, value)); taken) return 0;
+        Span span(indexing(key, true), {self, key, value});
         return tensor_setitem(unwrap(self), key, value);
       },
       -1);
@@ -497,7 +513,7 @@ PyGetSetDef getset[] = {
       return expression;                                                \
     });                                                                 \
   }
-NOARGS(item, wrap(element(x)))
+NOARGS(item, (static_cast<void>(Span("item", {self})), wrap(element(x))))
 NOARGS(dim, PyLong_FromLongLong(x.dim()))
 NOARGS(numel, PyLong_FromLongLong(x.numel()))
 NOARGS(element_size, PyLong_FromLongLong(x.item_size()))

@@ -25,7 +25,7 @@ struct Block {
   Block* next;
 };
 Block* kept[kClasses];
-size_t in_use = 0, cached = 0, limit = 0;
+size_t in_use = 0, requested = 0, cached = 0, limit = 0;
 
 std::atomic_flag busy;
 struct Lock {
@@ -97,6 +97,8 @@ void* allocate(size_t bytes) {
     void* p = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
     CHECK_KIND(p, OutOfMemory, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ",
                bytes, " bytes.");
+    Lock lock;
+    requested += bytes;
     return p;
   }
   int cls = class_of(bytes);
@@ -104,6 +106,7 @@ void* allocate(size_t bytes) {
   {
     Lock lock;
     in_use += size;
+    requested += bytes;
     if (Block* block = kept[cls]) {
       kept[cls] = block->next;
       cached -= size;
@@ -119,6 +122,7 @@ void* allocate(size_t bytes) {
     {
       Lock lock;
       in_use -= size;
+      requested -= bytes;
     }
     fail(ErrorKind::OutOfMemory,
          "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", bytes,
@@ -129,12 +133,18 @@ void* allocate(size_t bytes) {
 
 void release(void* data, size_t bytes) {
   if (!data) return;
-  if (!kCaching) return std::free(data);
+  if (!kCaching) {
+    std::free(data);
+    Lock lock;
+    requested -= bytes;
+    return;
+  }
   int cls = class_of(bytes);
   size_t size = class_size(cls);
   {
     Lock lock;
     in_use -= size;
+    requested -= bytes;
     if (limit == 0) limit = default_limit();
     if (cached + size <= limit) {
       auto* block = static_cast<Block*>(data);
@@ -159,6 +169,7 @@ void empty_cache() {
 }
 
 size_t bytes_in_use() { return in_use; }
+size_t bytes_requested() { return requested; }
 size_t bytes_cached() { return cached; }
 void set_cache_limit(size_t bytes) { limit = bytes; }
 

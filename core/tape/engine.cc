@@ -12,6 +12,8 @@
 
 namespace lampas::tape {
 
+const NodeWatch* node_watch = nullptr;
+
 struct Pending {
   Tensors grads;
 };
@@ -80,6 +82,23 @@ class Pass {
 };
 thread_local Pass* Pass::current_ = nullptr;
 std::atomic<bool> Pass::fields_taken_ = false;
+
+class Watched {
+ public:
+  Watched(const Node* node, bool whole, const Tensors& grads) : watch_(node_watch) {
+    if (watch_) [[unlikely]]
+      event_ = watch_->enter(node, whole, grads);
+  }
+  ~Watched() {
+    if (watch_) [[unlikely]]
+      watch_->leave(event_);
+  }
+  Watched(const Watched&) = delete;
+
+ private:
+  const NodeWatch* watch_;
+  uint64_t event_ = 0;
+};
 
 Tensor checked(const char* name, size_t index, Tensor g, const Described& want) {
   if (g.sizes() != want.sizes || g.dtype() != want.dtype) {
@@ -207,6 +226,7 @@ void Pass::distribute(Node* node, Tensors& grads) {
 void Pass::step(Node* n) {
   node = n;
   Tensors grads = take(n);
+  Watched whole(n, true, grads);
   if (Node::Extras* extras = n->extras.get()) {
     for (const auto& hook : std::vector(extras->output_hooks))
       if (grads[hook.output].defined())
@@ -244,7 +264,10 @@ void Pass::step(Node* n) {
     for (const Edge& e : n->edges) further = further || (e.node && needed(e.node.get()));
     if (!further) return;
   }
-  Tensors results = n->apply(grads);
+  Tensors results = [&] {
+    Watched own(n, false, grads);
+    return n->apply(grads);
+  }();
   if (n->piecewise && grad_enabled())
     for (Tensor& g : results)
       if (g.defined() && !g.requires_grad()) {

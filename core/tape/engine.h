@@ -16,6 +16,14 @@ struct Request {
 // Gradients of request.inputs when !accumulate (undefined for unused ones), else nothing.
 Tensors backward(const Request& request);
 
+// Told of the work of each node while a profile runs: of all that comes with it (`whole`: hooks,
+// summing) and of its own formula. Null otherwise.
+struct NodeWatch {
+  uint64_t (*enter)(const Node* node, bool whole, const Tensors& grads);  // -> for leave
+  void (*leave)(uint64_t event);
+};
+extern const NodeWatch* node_watch;
+
 // The node whose gradient is being computed, or null; and a callback to run when the pass ends.
 Node* current_node();
 void queue_callback(std::function<void()> callback);
