@@ -79,6 +79,19 @@ struct Callable {
 };
 PyTypeObject *function_type, *method_type;
 
+// The arguments in the places of the first overload's parameters, as a profile shows them.
+std::vector<PyObject*> in_place(const Operator& op, PyObject* const* args, Py_ssize_t n,
+                                PyObject* names) {
+  const auto& params = op.overloads[0].signature.params;
+  std::vector<PyObject*> placed(args, args + n);
+  placed.resize(std::max(placed.size(), params.size()), Py_None);
+  for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i)
+    for (size_t p = 0; p < params.size(); ++p)
+      if (PyUnicode_Compare(params[p].name, PyTuple_GET_ITEM(names, i)) == 0)
+        placed[p] = args[n + i];
+  return placed;
+}
+
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   auto* callable = reinterpret_cast<Callable*>(self);
   Py_ssize_t n = PyVectorcall_NARGS(flags);
@@ -86,8 +99,12 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObje
     if (overriding.active) [[unlikely]]
       if (PyObject* taken = taken_over(self, args, n, names)) return taken;
     try {
-      Span span(PyUnicode_AsUTF8(callable->name), args, n + (names ? PyTuple_GET_SIZE(names) : 0),
-                static_cast<Py_ssize_t>(callable->op->overloads[0].signature.params.size()));
+      if (overriding.profiling) [[unlikely]] {
+        std::vector<PyObject*> shown = in_place(*callable->op, args, n, names);
+        Span span(PyUnicode_AsUTF8(callable->name), shown.data(),
+                  static_cast<Py_ssize_t>(shown.size()));
+        return call(*callable->op, args, n, names, callable->use);
+      }
       return call(*callable->op, args, n, names, callable->use);
     } catch (const Error& e) {  // an argument may be no tensor and yet take the call over
       if (e.kind != ErrorKind::Type || overriding.active) throw;

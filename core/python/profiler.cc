@@ -70,11 +70,10 @@ Object described(PyObject* o) {
   return Object::borrow(plain ? o : Py_None);
 }
 
-Object described(PyObject* const* args, Py_ssize_t n, Py_ssize_t least) {
+Object described(PyObject* const* args, Py_ssize_t n) {
   Object list(checked(PyList_New(0)));
-  for (Py_ssize_t i = 0; i < std::max(n, least); ++i)
-    if (PyList_Append(list.get(), i < n ? described(args[i]).get() : Py_None) < 0)
-      throw PythonError();
+  for (Py_ssize_t i = 0; i < n; ++i)
+    if (PyList_Append(list.get(), described(args[i]).get()) < 0) throw PythonError();
   return list;
 }
 
@@ -201,10 +200,10 @@ PyMethodDef functions[] = {{"_profile_start", start, METH_VARARGS, nullptr},
 
 }  // namespace
 
-void Span::open(const char* name, PyObject* const* args, Py_ssize_t n, Py_ssize_t least) {
+void Span::open(const char* name, PyObject* const* args, Py_ssize_t n) {
   if (!profile) return;
   Object inputs;
-  if (profile->inputs) inputs = described(args, n, least);
+  if (profile->inputs) inputs = described(args, n);
   event_ = enter(name, EventKind::Operator, std::move(inputs));
 }
 void Span::close() noexcept { leave(event_); }

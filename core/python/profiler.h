@@ -15,12 +15,11 @@ class Span {
  public:
   Span(const char* name, std::initializer_list<PyObject*> args) {
     if (overriding.profiling) [[unlikely]]
-      open(name, args.begin(), static_cast<Py_ssize_t>(args.size()), 0);
+      open(name, args.begin(), static_cast<Py_ssize_t>(args.size()));
   }
-  // `least`: how many inputs the event shows at least; those not given are empty.
-  Span(const char* name, PyObject* const* args, Py_ssize_t n, Py_ssize_t least = 0) {
+  Span(const char* name, PyObject* const* args, Py_ssize_t n) {
     if (overriding.profiling) [[unlikely]]
-      open(name, args, n, least);
+      open(name, args, n);
   }
   ~Span() {
     if (event_) [[unlikely]]
@@ -29,7 +28,7 @@ class Span {
   Span(const Span&) = delete;
 
  private:
-  void open(const char* name, PyObject* const* args, Py_ssize_t n, Py_ssize_t least);
+  void open(const char* name, PyObject* const* args, Py_ssize_t n);
   void close() noexcept;
   uint64_t event_ = 0;
 };

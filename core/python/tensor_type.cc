@@ -111,7 +111,8 @@ PyObject* binary(const char* name, const char* reflected, PyObject* a, PyObject*
       if (PyObject* taken = binary_taken_over(name, reflected, a, b)) return taken;
     }
     if (foreign) Py_RETURN_NOTIMPLEMENTED;
-    Span span(is_tensor(a) ? name : reflected, {a, b});
+    bool straight = is_tensor(a);
+    Span span(straight ? name : reflected, {straight ? a : b, straight ? b : a});
     return run();
   });
 }

@@ -41,6 +41,7 @@ _LAZY = {
     "detect_anomaly": "anomaly_mode",
     "set_detect_anomaly": "anomaly_mode",
     "profiler": None,
+    "profiler_util": None,
     "functional": None,
     "graph": None,
     "forward_ad": None,
@@ -67,8 +68,8 @@ is_grad_enabled = _core.is_grad_enabled
 
 
 def _profiler_enabled():
-    """False: operators are not measured."""
-    return False
+    """Whether a profile is being recorded."""
+    return _core._profiling()
 
 
 def is_view_replay_enabled():

@@ -11,7 +11,7 @@ from copy import deepcopy
 from itertools import chain
 
 import lampas
-from lampas import hints
+from lampas import _core, hints
 from lampas.utils.hooks import RemovableHandle
 
 __all__ = [
@@ -53,6 +53,13 @@ def _register(table, hook, prepend=False):
     if prepend:
         table.move_to_end(handle.id, last=False)
     return handle
+
+
+def _labelled(name):
+    """A block of a profile."""
+    from lampas.autograd.profiler import record_function
+
+    return record_function(name)
 
 
 def register_optimizer_step_pre_hook(hook):
@@ -198,9 +205,16 @@ class Optimizer:
         @functools.wraps(func)
         def step_with_hooks(*args, **kwargs):
             self = args[0]
+            if _core._profiling():
+                with _labelled(f"Optimizer.step#{type(self).__name__}.step"):
+                    return run(self, args, kwargs)
             pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
             if not (pre or post or _global_optimizer_pre_hooks or _global_optimizer_post_hooks):
                 return func(*args, **kwargs)
+            return run(self, args, kwargs)
+
+        def run(self, args, kwargs):
+            pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
             hooks = [*_global_optimizer_pre_hooks.values(), *pre.values()]
             args, kwargs = _call_pre_hooks(func, hooks, self, args, kwargs)
             result = func(*args, **kwargs)
@@ -299,6 +313,12 @@ class Optimizer:
 
     def zero_grad(self, set_to_none=True):
         """Drop the gradients of all parameters, or fill them with zeros."""
+        if _core._profiling():
+            with _labelled(self._zero_grad_profile_name):
+                return self._drop_gradients(set_to_none)
+        self._drop_gradients(set_to_none)
+
+    def _drop_gradients(self, set_to_none):
         for group in self.param_groups:
             for param in group["params"]:
                 if set_to_none:

@@ -49,6 +49,14 @@ class _BaseDataLoaderIter:
         return self
 
     def __next__(self):
+        if not lampas._core._profiling():
+            return self._next()
+        from lampas.autograd.profiler import record_function
+
+        with record_function(f"enumerate(DataLoader)#{type(self).__name__}.__next__"):
+            return self._next()
+
+    def _next(self):
         data = self._next_data()
         self._num_yielded += 1
         self._check_length()
