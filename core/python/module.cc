@@ -39,6 +39,7 @@ PyMODINIT_FUNC PyInit__core() {
     add_operators(module.get());
     add_optim(module.get());
     add_profiler(module.get());
+    add_opaque(module.get());
     return module.release();
   });
 }

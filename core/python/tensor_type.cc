@@ -405,7 +405,8 @@ int set_grad(PyObject* self, PyObject* value, void* closure) {
         const Tensor& g = unwrap(value);
         CHECK(!g.is(x), "can't assign Variable as its own grad");
         CHECK(g.dtype() == x.dtype(), "assigned grad has data of a different type");
-        CHECK(g.device() == x.device(), "assigned grad has data located on a different device");
+        CHECK(g.device() == x.device() || tape::is_opaque(g) || tape::is_opaque(x),
+              "assigned grad has data located on a different device");
         CHECK(g.sizes() == x.sizes(), "assigned grad has data of a different size");
         tape::meta_of(x).grad = g;
         return 0;
@@ -704,7 +705,8 @@ PyType_Spec spec = {"torch.Tensor", sizeof(TensorObject), 0,
 PyObject* wrap(Tensor x) {
   if (!x.defined()) Py_RETURN_NONE;
   if (x->object) return Py_NewRef(static_cast<PyObject*>(x->object));
-  return fresh(tensor_type, x.ref().release());
+  PyTypeObject* type = tape::is_opaque(x) ? opaque_type : tensor_type;
+  return fresh(type, x.ref().release());
 }
 
 PyObject* wrap_as(PyTypeObject* type, Tensor x) {

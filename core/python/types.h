@@ -15,6 +15,7 @@ void add_autograd(PyObject* module);         // Node, grad modes, backward, Func
 void add_exchange(PyObject* module);         // NumPy, buffers, storages, tensor(data)
 void add_dlpack(PyObject* module);           // capsules of other libraries
 void add_runtime(PyObject* module);          // threads, memory, defaults
+void add_opaque(PyObject* module);           // tensors whose elements a Python object keeps
 void add_optim(PyObject* module);            // gathering for optimizer steps
 
 }  // namespace lampas::python
