@@ -420,6 +420,7 @@ int set_data(PyObject* self, PyObject* value, void* closure) {
         CHECK_KIND(value && is_tensor(value), Type, "Variable data has to be a tensor, but got ",
                    value ? type_name(value) : "nothing");
         const Tensor &x = unwrap(self), &y = unwrap(value);
+        CHECK(!tape::is_opaque(y), "a dense tensor cannot take over the data of a sparse one");
         if (x->requires_grad)
           CHECK(is_differentiable(y.dtype()),
                 "data set to a tensor that requires gradients must be floating point or complex "
@@ -595,6 +596,8 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
     CHECK_KIND(is_tensor(data), Type,
                "_make_subclass(): argument 'data' (position 2) must be Tensor, not ",
                type_name(data));
+    CHECK_KIND(!tape::is_opaque(unwrap(data)), NotImplemented,
+               "sparse tensors as objects of a subclass of Tensor");
     Tensor x = alias_of(unwrap(data));
     if (wanted) set_requires_grad(x, true);
     return wrap_as(reinterpret_cast<PyTypeObject*>(cls), x);

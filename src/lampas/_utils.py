@@ -77,7 +77,7 @@ def reduce_tensor(tensor):
 
 def reduce_sparse(tensor):
     """How to pickle a sparse tensor: its parts, as PyTorch does; whether it requires grad is lost."""
-    size = tuple(tensor.shape)
+    size, tensor = tuple(tensor.shape), tensor.detach()
     if tensor.layout is lampas.sparse_coo:
         parts = (tensor._indices(), tensor._values(), tensor.size(), tensor.is_coalesced())
     elif tensor.layout is lampas.sparse_csr:

@@ -16,7 +16,7 @@ from lampas.sparse.construction import (
 from lampas.sparse.products import sparse_addmm as addmm
 from lampas.sparse.products import sparse_mm as _sparse_mm
 from lampas.sparse.reductions import log_softmax, softmax
-from lampas.sparse.tensor import SparseTensor, is_sparse
+from lampas.sparse.tensor import SparseTensor, is_sparse, rule
 
 __all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "sum"]
 globals().update(
@@ -26,6 +26,9 @@ globals().update(
         "FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ByteTensor",
     )
 )
+for _name in dir(_core):  # kernels of optimizers: they do not take sparse gradients
+    if _name.startswith("fused_"):
+        rule(_name)(lambda *_: False)
 _core._set_opaque(SparseTensor, arithmetic.accumulated, arithmetic.clone)
 
 

@@ -54,7 +54,14 @@ def _add_unary(name):
             raise unsupported(name, [self, *args])
         return run(self, *args)
 
+    def write(self, *args, **kwargs):
+        c = content(self)
+        if isinstance(c, Coo) and not c.coalesced:
+            raise RuntimeError(f"{name}_ requires coalesced input")
+        return in_place(f"{name}_", self, lambda: operator(self, *args, **kwargs))
+
     rule(name)(operator)
+    rule(f"{name}_")(write)
 
 
 for _name in _KEEP_ZERO:
@@ -274,7 +281,7 @@ def subtract(self, other, *, alpha=1, out=None):
     return _sum(_sub, self, other, -alpha)
 
 
-@rule("__rsub__", "rsub")
+@rule("__rsub__")
 def subtract_from(self, other):
     return subtract(other, self)
 
@@ -370,6 +377,13 @@ def type_(self, dtype=None, non_blocking=False):
 @rule("type_as")
 def type_as(self, other):
     return to(self, other.dtype)
+
+
+@rule("tensor")
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """torch.tensor of a sparse tensor: a copy."""
+    made = clone(detach(data))
+    return (made if dtype is None else to(made, dtype)).requires_grad_(requires_grad)
 
 
 def accumulated(a, b):

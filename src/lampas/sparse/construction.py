@@ -139,7 +139,7 @@ def sparse_coo_tensor(
             raise RuntimeError(
                 "cannot set is_coalesced to true if indices correspond to uncoalesced COO tensor"
             )
-    known = known or indices.size(1) < 2 and indices.size(1) == 0
+    known = known or indices.size(1) < 2
     if values.requires_grad and not requires_grad:
         return _coo(values, indices, size, known)
     return make(Coo(indices, values.detach(), size, known)).requires_grad_(requires_grad)

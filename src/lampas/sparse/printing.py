@@ -32,4 +32,5 @@ def to_text(x):
     suffixes += printing._grad_suffix(x)
     if isinstance(c, Coo):  # the size begins a line of its own
         text += gap + suffixes.pop(0)
-    return printing._with_suffixes(text, suffixes, indent)
+        return printing._with_suffixes(text, suffixes, indent)
+    return printing._with_suffixes(text, suffixes, indent, slack=2)  # as PyTorch counts here

@@ -150,6 +150,30 @@ def rmatmul(self, other):
     return matmul(other, self)
 
 
+@rule("bmm")
+def bmm(self, mat2):
+    """A batch of sparse matrices times a batch of dense ones."""
+    if not is_sparse(self) or is_sparse(mat2):
+        raise unsupported("bmm", [self, mat2])
+    if self.dim() != 3 or mat2.dim() != 3:
+        raise RuntimeError(
+            "batch1 must be a 3D tensor" if self.dim() != 3 else "batch2 must be a 3D tensor"
+        )
+    refuse_gradient("bmm", self, mat2)
+    if (self.size(0), self.size(2)) != (mat2.size(0), mat2.size(1)):
+        raise RuntimeError(
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{self.size(0)}, {self.size(2)}] but got: [{mat2.size(0)}, {mat2.size(1)}]."
+        )
+    c = at.coalesced(coo_of(self))
+    at.keys(c.indices, c.size)
+    batch, row, column = c.indices
+    terms = c.values.unsqueeze(1) * mat2[batch, column]
+    flat = lampas.zeros(c.size[0] * c.size[1], mat2.size(2), dtype=terms.dtype)
+    flat = flat.index_add(0, batch * c.size[1] + row, terms)
+    return flat.reshape(c.size[0], c.size[1], mat2.size(2))
+
+
 @rule("addmm")
 def addmm(self, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * self + alpha * (mat1 @ mat2); self and mat2 are dense."""
@@ -161,7 +185,23 @@ def addmm(self, mat1, mat2, *, beta=1, alpha=1, out=None):
 
 def sparse_addmm(mat, mat1, mat2, *, beta=1.0, alpha=1.0):
     """torch.sparse.addmm: as addmm, the gradient of mat1 is sparse."""
+    _check(mat1, mat2)
+    if is_sparse(mat1) and not is_sparse(mat2):
+        return _addmm(mat, mat1, mat2, beta, alpha)
     return beta * mat + alpha * sparse_mm(mat1, mat2)
+
+
+def _addmm_gradient(g, args, outputs):
+    mat, mat1, mat2, beta, alpha = args
+    first, second = _masked_gradient(g * alpha, (mat1, mat2), outputs)
+    return [(g * beta).sum_to_size(mat.shape), first, second]
+
+
+_addmm = node(
+    "SparseAddmmBackward0",
+    lambda mat, a, b, beta, alpha: beta * mat + alpha * _sparse_dense(a, b),
+    _addmm_gradient,
+)
 
 
 @rule("hspmm")
@@ -193,7 +233,7 @@ def linear(input, weight, bias=None):
     return y if bias is None else y + bias
 
 
-@rule("t", "T.get", "adjoint", "H.get", "mT.get", "numpy_T", "matrix_H")
+@rule("t", "T.get", "adjoint", "H.get", "mT.get", "numpy_T", "matrix_H", "mT", "mH")
 def t(self):
     """The transposed matrix: coordinates change places; CSR becomes CSC."""
     if self.dim() < 2:

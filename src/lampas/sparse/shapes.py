@@ -81,6 +81,17 @@ def unsqueeze(self, dim):
     return make(Coo(indices, c.values, size, c.coalesced))
 
 
+def _entries_named(row, index):
+    """For each number of `index` in turn, the places in `row` that hold it: (which number, place)."""
+    order = lampas.argsort(row, stable=True)
+    ordered = row[order]
+    begin = lampas.searchsorted(ordered, index)
+    count = lampas.searchsorted(ordered, index, right=True) - begin
+    which = lampas.repeat_interleave(lampas.arange(len(index)), count)
+    within = lampas.arange(len(which)) - (count.cumsum(0) - count)[which]
+    return which, order[begin[which] + within]
+
+
 @rule("index_select")
 def index_select(self, dim, index):
     """The slices that `index` names, in its order."""
@@ -92,12 +103,10 @@ def index_select(self, dim, index):
         return make(Coo(c.indices, values, size, True))
     if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < c.size[d]:
         raise IndexError("index_select(): index contains out of range indices")
-    entry, place = lampas.nonzero(c.indices[d].unsqueeze(1) == index.reshape(1, -1)).t()
+    place, entry = _entries_named(c.indices[d], index.reshape(-1).to(lampas.int64))
     indices = c.indices[:, entry].clone()
     indices[d] = place
-    keys = at.keys(indices, size[: c.sparse_dim])
-    order = lampas.argsort(keys, stable=True)
-    return make(Coo(indices[:, order], c.values[entry][order], size, True))
+    return make(Coo(indices, c.values[entry], size, d == 0))
 
 
 def _kept(c, d, low, high):
