@@ -107,7 +107,7 @@ def test_indices_out_of_bounds_are_noticed_in_use():
         lampas.sparse_csr_tensor([0, 1, 2], [0, 7], [1.0, 2.0], (2, 2))
 
 
-@pytest.mark.parametrize("use", ["lampas.nn.Parameter(x)", "lampas.ones(2, 3).copy_(x)",
+@pytest.mark.parametrize("use", ["lampas.ones(2, 3).copy_(x)",
                                  "lampas.ones(2, 3).__setitem__(0, x[0])", "memoryview(x)",
                                  "lampas.where(lampas.ones(2, 3) > 0, x, x)", "x.mul_(lampas.ones(2))",
                                  "lampas.nn.functional.conv2d(x, x)", "x.sum(dim=7)", "x.add(1, out=x)",
@@ -116,6 +116,13 @@ def test_no_way_to_a_wrong_result(use):
     x = operands(lampas)["s"]
     with pytest.raises((RuntimeError, TypeError, IndexError, BufferError, NotImplementedError)):
         eval(use, {"lampas": lampas, "x": x})
+
+
+def test_a_parameter_may_be_sparse():
+    p = lampas.nn.Parameter(operands(lampas)["s"])
+    assert isinstance(p, lampas.nn.Parameter) and p.is_sparse and p.requires_grad
+    (p @ lampas.ones(3, 2)).sum().backward()
+    assert p.grad.shape == p.shape
 
 
 def test_large_products_agree():
