@@ -179,7 +179,7 @@ def test_a_larger_world_is_refused(monkeypatch):
     "path, arguments",
     [
         ("jit.save", ("m", "f")), ("onnx.export", ()), ("fx.symbolic_trace", (abs,)),
-        ("fx.Tracer", ()), ("export.export", ()), ("sparse_coo_tensor", ()),
+        ("fx.Tracer", ()), ("export.export", ()), ("sparse.spdiags", ()),
         ("distributed.fsdp.FullyShardedDataParallel", ()), ("distributed.tensor.DTensor", ()),
         ("distributed.tensor.DTensor.from_local", ()), ("distributed.checkpoint.save", ()),
         ("jit.ScriptModule", ()), ("nested.nested_tensor", ([],)),

@@ -165,6 +165,14 @@ void check_internal_overlap(const Tensor& written) {
         "location. Please clone() the tensor before performing the operation.");
 }
 
+// Whether both step through memory alike: strides of dimensions of size one do not matter.
+static bool same_steps(const Tensor& a, const Tensor& b) {
+  if (a.sizes() != b.sizes()) return a.strides() == b.strides();
+  for (int64_t d = 0; d < a.dim(); ++d)
+    if (a.size(d) > 1 && a.stride(d) != b.stride(d)) return false;
+  return true;
+}
+
 void fail_overlap() {
   fail(
       "unsupported operation: some elements of the input tensor and the written-to tensor refer to "
@@ -178,7 +186,7 @@ void check_partial_overlap(const Tensor& written, const Tensor& read, bool apart
     return;
   Extent w = extent_of(written), r = extent_of(read);
   if (w.begin >= r.end || r.begin >= w.end) return;
-  bool exact = w.begin == r.begin && w.end == r.end && written.strides() == read.strides();
+  bool exact = w.begin == r.begin && w.end == r.end && same_steps(written, read);
   if (!exact || apart) fail_overlap();
 }
 

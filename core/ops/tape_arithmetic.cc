@@ -15,7 +15,7 @@ Tensor fit(const Tensor& g, Span sizes, DType dtype) {
 }
 
 bool has_nan(const Tensor& x) {
-  if (!is_differentiable(x.dtype())) return false;
+  if (!is_differentiable(x.dtype()) || tape::is_opaque(x)) return false;
   tape::NoGrad off;
   Tensor y = contiguous(x.is_complex() ? to(real(x), DType::Double) : to(x, DType::Double));
   const double* p = y.data<double>();
@@ -28,16 +28,28 @@ bool has_nan(const Tensor& x) {
 
 void set_up_tape() {
   tape::arithmetic = {
-      .add = [](const Tensor& a, const Tensor& b) { return a + b; },
+      .add =
+          [](const Tensor& a, const Tensor& b) {
+            if (tape::is_opaque(a) || tape::is_opaque(b)) [[unlikely]]
+              return tape::opaque_arithmetic.add(a, b);
+            return a + b;
+          },
       .add_ =
           [](Tensor& a, const Tensor& b) {
+            if (tape::is_opaque(a) || tape::is_opaque(b)) [[unlikely]] {
+              a = tape::opaque_arithmetic.add(a, b);
+              return;
+            }
             Operand operands[] = {a, b};
             Scalar one[] = {Scalar(1)};
             run_inplace(rows::Row::add, operands, one);
           },
       .zeros = [](Span sizes, DType dtype, Device device) { return zeros(sizes, dtype, device); },
       .ones_like = [](const Tensor& x) { return ones_like(x); },
-      .clone = [](const Tensor& x) { return clone(x); },
+      .clone =
+          [](const Tensor& x) {
+            return tape::is_opaque(x) ? tape::opaque_arithmetic.clone(x) : clone(x);
+          },
       .copy_ = [](Tensor& to, const Tensor& from) { copy_(to, from); },
       .as_strided = [](const Tensor& x, Span sizes, Span strides,
                        int64_t offset) { return as_strided(x, sizes, strides, offset); },

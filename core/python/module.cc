@@ -40,6 +40,7 @@ PyMODINIT_FUNC PyInit__core() {
     add_optim(module.get());
     add_profiler(module.get());
     add_compiled(module.get());
+    add_opaque(module.get());
     return module.release();
   });
 }

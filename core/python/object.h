@@ -55,6 +55,7 @@ inline const Tensor& unwrap(PyObject* o) {
   if (!is_tensor(o)) fail_not_tensor(o);
   return reinterpret_cast<const Tensor&>(reinterpret_cast<TensorObject*>(o)->impl);
 }
+extern PyTypeObject* opaque_type;                 // of sparse tensors; null before the first one
 PyObject* wrap(Tensor x);                         // new reference; None for an undefined tensor
 PyObject* wrap_as(PyTypeObject* type, Tensor x);  // a fresh object of a subclass
 

@@ -405,7 +405,8 @@ int set_grad(PyObject* self, PyObject* value, void* closure) {
         const Tensor& g = unwrap(value);
         CHECK(!g.is(x), "can't assign Variable as its own grad");
         CHECK(g.dtype() == x.dtype(), "assigned grad has data of a different type");
-        CHECK(g.device() == x.device(), "assigned grad has data located on a different device");
+        CHECK(g.device() == x.device() || tape::is_opaque(g) || tape::is_opaque(x),
+              "assigned grad has data located on a different device");
         CHECK(g.sizes() == x.sizes(), "assigned grad has data of a different size");
         tape::meta_of(x).grad = g;
         return 0;
@@ -419,6 +420,7 @@ int set_data(PyObject* self, PyObject* value, void* closure) {
         CHECK_KIND(value && is_tensor(value), Type, "Variable data has to be a tensor, but got ",
                    value ? type_name(value) : "nothing");
         const Tensor &x = unwrap(self), &y = unwrap(value);
+        CHECK(!tape::is_opaque(y), "a dense tensor cannot take over the data of a sparse one");
         if (x->requires_grad)
           CHECK(is_differentiable(y.dtype()),
                 "data set to a tensor that requires gradients must be floating point or complex "
@@ -594,6 +596,8 @@ PyObject* make_subclass(PyObject*, PyObject* args, PyObject* kwargs) {
     CHECK_KIND(is_tensor(data), Type,
                "_make_subclass(): argument 'data' (position 2) must be Tensor, not ",
                type_name(data));
+    CHECK_KIND(!tape::is_opaque(unwrap(data)), NotImplemented,
+               "sparse tensors as objects of a subclass of Tensor");
     Tensor x = alias_of(unwrap(data));
     if (wanted) set_requires_grad(x, true);
     return wrap_as(reinterpret_cast<PyTypeObject*>(cls), x);
@@ -704,7 +708,8 @@ PyType_Spec spec = {"torch.Tensor", sizeof(TensorObject), 0,
 PyObject* wrap(Tensor x) {
   if (!x.defined()) Py_RETURN_NONE;
   if (x->object) return Py_NewRef(static_cast<PyObject*>(x->object));
-  return fresh(tensor_type, x.ref().release());
+  PyTypeObject* type = tape::is_opaque(x) ? opaque_type : tensor_type;
+  return fresh(type, x.ref().release());
 }
 
 PyObject* wrap_as(PyTypeObject* type, Tensor x) {

@@ -12,6 +12,7 @@ struct Storage {
   void* data = nullptr;  // null when empty or on meta
   size_t bytes = 0;      // usable length
   Device device;
+  bool opaque = false;               // a Python object keeps the elements (python/opaque.cc)
   bool resizable = true;             // false for memory that belongs to someone else
   uint32_t exports = 0;              // views of other libraries: while there are any, `data` stays
   void (*free)(Storage*) = nullptr;  // gives `data` back; null: nothing to do

@@ -8,6 +8,7 @@
 namespace lampas::tape {
 
 Arithmetic arithmetic;
+OpaqueArithmetic opaque_arithmetic;
 
 namespace {
 

@@ -25,4 +25,12 @@ struct Arithmetic {
 };
 extern Arithmetic arithmetic;
 
+// The same for tensors whose elements a Python object keeps; python/opaque.cc fills it in.
+struct OpaqueArithmetic {
+  Tensor (*add)(const Tensor&, const Tensor&);  // one of both is opaque
+  Tensor (*clone)(const Tensor&);
+};
+extern OpaqueArithmetic opaque_arithmetic;
+inline bool is_opaque(const Tensor& x) { return x.is_meta() && x.storage() && x.storage()->opaque; }
+
 }  // namespace lampas::tape

@@ -40,7 +40,7 @@ for _name in _core.__dict__:
 # Families of composites; each registers its functions and Tensor methods when imported.
 _FAMILIES = (
     "creation", "promotion", "random", "reduction", "sets", "shape", "indexing", "comparison",
-    "elementwise", "gradient", "storage", "untyped_storage", "defaults", "spectral", "factorizations",
+    "elementwise", "gradient", "storage", "layouts", "untyped_storage", "defaults", "spectral", "factorizations",
     "solving", "eigenvalues", "matrices", "products", "contraction", "constructors", "retired", "foreach",
     "checks", "lowrank", "absent", "engine_names",
 )  # fmt: skip

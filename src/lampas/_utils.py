@@ -59,6 +59,8 @@ def _get_device_index(device, optional=False, allow_cpu=False):
 
 def reduce_tensor(tensor):
     """How to pickle `tensor`: a function of this module and its arguments."""
+    if tensor.layout is not lampas.strided:
+        return reduce_sparse(tensor)
     state = dict(getattr(tensor, "__dict__", ()))
     if isinstance(tensor, lampas.nn.Parameter) and type(tensor) is lampas.nn.Parameter:
         head = (tensor.detach(), tensor.requires_grad, collections.OrderedDict())
@@ -71,6 +73,37 @@ def reduce_tensor(tensor):
     from lampas._tensor import _rebuild_from_type_v2
 
     return _rebuild_from_type_v2, (plain[0], type(tensor), plain[1], state)
+
+
+def reduce_sparse(tensor):
+    """How to pickle a sparse tensor: its parts, as PyTorch does; whether it requires grad is lost."""
+    size, tensor = tuple(tensor.shape), tensor.detach()
+    if tensor.layout is lampas.sparse_coo:
+        parts = (tensor._indices(), tensor._values(), tensor.size(), tensor.is_coalesced())
+    elif tensor.layout is lampas.sparse_csr:
+        parts = (tensor.crow_indices(), tensor.col_indices(), tensor.values(), size)
+    else:
+        parts = (tensor.ccol_indices(), tensor.row_indices(), tensor.values(), size)
+    return _rebuild_sparse_tensor, (tensor.layout, parts)
+
+
+def _rebuild_sparse_tensor(layout, data):
+    """A sparse tensor from its parts, which are checked: they may come from a file."""
+    if layout is lampas.sparse_coo:
+        indices, values, size, *coalesced = data
+        return lampas.sparse_coo_tensor(
+            indices,
+            values,
+            size,
+            check_invariants=True,
+            is_coalesced=coalesced[0] if coalesced else None,
+        )
+    if layout in (lampas.sparse_csr, lampas.sparse_csc):
+        outer, inner, values, size = data
+        return lampas.sparse_compressed_tensor(
+            outer, inner, values, size, layout=layout, check_invariants=True
+        )
+    raise NotImplementedError(f"rebuilding sparse tensor for layout {layout}")
 
 
 def _reduce_plain(tensor):

@@ -224,8 +224,10 @@ def to_text(tensor, contents=None):
     return _with_suffixes(prefix + text, suffixes + _grad_suffix(tensor), indent)
 
 
-def _with_suffixes(text, suffixes, indent):
+def _with_suffixes(text, suffixes, indent, slack=0):
+    """The text with suffixes after it; a line counts as `slack` longer than it is."""
     last = len(text) - text.rfind("\n") - 1 if "\n" in text else len(text)
+    last += slack
     for suffix in suffixes:
         if last + len(suffix) + 2 > _options.linewidth:
             text += ",\n" + " " * indent + suffix

@@ -152,7 +152,7 @@ PICKLES = {
     "storage elsewhere": (program(storage(2, location="evil")), "don't know how to restore data location"),
     "storage out of the folder": (program(storage(2, key="../x")), "file not found"),
     "quantized": (program(b"ctorch\nqint8\n"), "torch.qint8, which Lampas does not support"),
-    "sparse": (program(called("torch._utils._rebuild_sparse_tensor", b")")), "not support"),
+    "sparse": (program(called("torch._utils._rebuild_sparse_tensor", b")")), "arguments"),
 }  # fmt: skip
 
 

@@ -1,9 +1,8 @@
-"""Names of `torch` itself whose work Lampas does not do: sparse, quantised and symbolic values, and so on."""
+"""Names of `torch` itself whose work Lampas does not do: quantised and symbolic values, and so on."""
 
 from lampas import _core, unavailable
 from lampas.ops.register import FUNCTIONS
 
-_DENSE = "only dense (strided) tensors are offered"
 _GRAPHS = "programs are not traced into graphs"
 
 
@@ -12,11 +11,10 @@ def _add(functions="", types="", hint=""):
 
 
 _add(
-    "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
-    "sparse_compressed_tensor hspmm hsmm smm sspaddmm saddmm resize_as_sparse_ indices_copy values_copy "
+    "sparse_bsr_tensor sparse_bsc_tensor hsmm sspaddmm saddmm resize_as_sparse_ indices_copy values_copy "
     "crow_indices_copy col_indices_copy ccol_indices_copy row_indices_copy native_norm _convert_indices_from_coo_to_csr "
     "_convert_indices_from_csr_to_coo",
-    hint=_DENSE,
+    hint="sparse layouts are COO, CSR and CSC",
 )
 _add(
     "quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic "

@@ -203,30 +203,10 @@ def _not_offered(name):
 
 
 for _name in (
-    "coalesce is_coalesced to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
-    "sparse_mask sparse_resize_ sparse_resize_and_clear_ to_mkldnn to_padded_tensor indices values crow_indices "
-    "col_indices ccol_indices row_indices smm sspaddmm resize_as_sparse_ dequantize int_repr q_scale "
+    "to_sparse_bsr to_sparse_bsc to_mkldnn to_padded_tensor sspaddmm resize_as_sparse_ dequantize int_repr q_scale "
     "q_zero_point q_per_channel_axis q_per_channel_scales q_per_channel_zero_points qscheme"
 ).split():
     setattr(Tensor, _name, _not_offered(_name))
-
-
-@composite(public=False, method=True)
-def to_dense(self, dtype=None, *, masked_grad=None):
-    """This tensor (it is dense), converted to `dtype` when one is given."""
-    return self if dtype is None else self.to(dtype)
-
-
-@composite(public=False, method=True)
-def sparse_dim(self):
-    """0: the tensor is dense."""
-    return 0
-
-
-@composite(public=False, method=True)
-def dense_dim(self):
-    """The number of dimensions."""
-    return self.dim()
 
 
 @composite(public=False, method=True)

@@ -15,13 +15,13 @@ from typing import Optional, Union
 
 from lampas._core import device as _device
 from lampas.serialization import legacy_tar, zip_format
+from lampas.serialization.allowed import _get_layout as _get_layout
 from lampas.serialization.allowed import (
     add_safe_globals,
     clear_safe_globals,
     get_safe_globals,
     safe_globals,
 )
-from lampas.serialization.allowed import get_layout as _get_layout
 from lampas.serialization.inspection import (
     check_module_version_greater_or_equal,
     get_unsafe_globals_in_checkpoint,

@@ -19,7 +19,7 @@ _BLOCKED_MODULES = ("sys", "os", "posix", "nt")
 _UNSUPPORTED = re.compile(
     r"torch\.(u?int[1-7]|bits\d+(x\d)?|q(u?int\d+(x\d)?)|QU?Int\w+Storage|float[48]_\w+"
     r"|per_(tensor|channel)\w+|(cuda\.)?sparse\.\w+Tensor"
-    r"|_utils\._rebuild_(sparse|q|nested)_?tensor|_utils\._rebuild_wrapper_subclass"
+    r"|_utils\._rebuild_(q|nested)_?tensor|_utils\._rebuild_wrapper_subclass"
     r"|_utils\._rebuild_device_tensor_from_(cpu_tensor|numpy))"
 )
 
@@ -117,7 +117,7 @@ def _make_allowed():
         "torch.device": lampas.device,
         "torch.nn.parameter.Parameter": lampas.nn.Parameter,
         "torch._tensor._rebuild_from_type_v2": _rebuild_from_type_v2,
-        "torch.serialization._get_layout": get_layout,
+        "torch.serialization._get_layout": _get_layout,
         "torch.storage.TypedStorage": TypedStorage,
         "torch.storage.UntypedStorage": lampas.UntypedStorage,
     }
@@ -141,11 +141,15 @@ def _encode(text, encoding):
     return text.encode("latin1")
 
 
-def get_layout(name):
-    """A layout from its printed name."""
-    if name != "torch.strided":
+def _get_layout(name):
+    """A layout from its printed name. Files name it as `torch.serialization._get_layout`."""
+    known = ("torch.strided", "torch.sparse_coo", "torch.sparse_csr", "torch.sparse_csc")
+    if name not in known:
         raise NotImplementedError(f"layout {name!s:.40} is not supported")
-    return lampas.strided
+    return getattr(lampas, name.removeprefix("torch."))
+
+
+_get_layout.__module__ = "lampas.serialization"
 
 
 class Policy:
@@ -249,7 +253,7 @@ def _make_calls():
         _encode: "encoded",
         lampas.Size: "sized",
         lampas.device: "plain",
-        get_layout: "plain",
+        _get_layout: "plain",
         _rebuild_from_type_v2: "typed",
     }
     for name, check in arguments.REBUILD.items():

@@ -18,6 +18,7 @@ REBUILD = {
     "_rebuild_tensor_v2": "tensor",
     "_rebuild_tensor_v3": "tensor",
     "_rebuild_meta_tensor_no_storage": "meta",
+    "_rebuild_sparse_tensor": "sparse",
     "_rebuild_parameter": "parameter",
     "_rebuild_parameter_with_state": "parameter",
 }
@@ -175,6 +176,25 @@ def meta(args, budget):
         raise UnpicklingError("a meta tensor without a dtype")
     _ints(args[1])
     _ints(args[2])
+
+
+def sparse(args, budget):
+    """(layout, (tensors..., size, for COO whether it is coalesced)). What they hold is checked in use."""
+    _count(args, 2, 2)
+    layout, parts = args
+    if not isinstance(layout, lampas.layout) or type(parts) is not tuple:
+        raise UnpicklingError("malformed sparse tensor")
+    tensors = 2 if layout is lampas.sparse_coo else 3
+    _count(parts, tensors + 1, tensors + 2)
+    for part in parts[:tensors]:
+        if type(part) is not lampas.Tensor or part.device.type != "cpu":
+            raise UnpicklingError("a sparse tensor stands on tensors on the CPU")
+    for index in parts[: tensors - 1]:
+        if index.dtype not in (lampas.int64, lampas.int32):
+            raise UnpicklingError("the indices of a sparse tensor are whole numbers")
+    _ints(parts[tensors])
+    if not all(type(flag) is bool for flag in parts[tensors + 1 :]):
+        raise UnpicklingError("whether a sparse tensor is coalesced is a bool")
 
 
 def parameter(args, budget):

@@ -7,6 +7,7 @@ from _compat_pickle import REVERSE_IMPORT_MAPPING, REVERSE_NAME_MAPPING
 import lampas
 from lampas._utils import _rebuild_tensor_v2, reduce_tensor
 from lampas.serialization import names
+from lampas.serialization.allowed import _get_layout
 from lampas.serialization.storage import location_tag
 from lampas.storage import CLASSES, TypedStorage, class_of
 
@@ -98,6 +99,8 @@ class Pickler(pickle._Pickler):
         if isinstance(obj, lampas.device):
             index = () if obj.index is None else (obj.index,)
             return lampas.device, (obj.type, *index)
+        if isinstance(obj, lampas.layout):
+            return _get_layout, (str(obj),)
         if isinstance(obj, lampas.Size):
             return lampas.Size, (tuple(obj),)
         if isinstance(obj, lampas.Generator):

@@ -37,7 +37,16 @@ def embedding(
     if max_norm is not None:
         input = input.contiguous()
         _renorm_(weight, input, max_norm, norm_type)
-    return _core.embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
+    return _rows(weight, input, padding_idx, scale_grad_by_freq, sparse)
+
+
+def _rows(weight, input, padding_idx, scale_grad_by_freq, sparse):
+    """The lookup; with `sparse` the gradient of the weight is a sparse tensor."""
+    if not (sparse and weight.requires_grad and _core.is_grad_enabled()):
+        return _core.embedding(weight, input, padding_idx, scale_grad_by_freq, False)
+    from lampas.sparse.embeddings import embedding
+
+    return embedding(weight, input, padding_idx, scale_grad_by_freq)
 
 
 def _check_bag(input, weight, offsets, mode, per_sample_weights):
@@ -121,7 +130,7 @@ def embedding_bag(
         input, bag = input[kept], bag[kept]
         if per_sample_weights is not None:
             per_sample_weights = per_sample_weights[kept]
-    rows = _core.embedding(weight, input, -1, scale_grad_by_freq, sparse)
+    rows = _rows(weight, input, -1, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(1)
     return _combine(rows, bag, bags, mode)
