@@ -98,8 +98,8 @@ Strided<T> strided(const Matrix& x) {
           x.transposed ? x.ld : 1};
 }
 
-// Own kernels serve float and double: at every size measured (benchmarks/products.py) they are
-// ahead of OpenBLAS, which is left with complex numbers.
+// Own kernels serve float and double (benchmarks/products.py has the ratios); OpenBLAS is left with
+// complex numbers.
 template <class T>
 void own(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
   int64_t m = c.rows, n = c.cols, k = a.cols;
