@@ -3,9 +3,9 @@
 #include "cpu/matmul.h"
 
 #include <cstring>
-#include <vector>
 
 #include "cpu/blas.h"
+#include "cpu/convert.h"
 #include "cpu/gemv.h"
 #include "cpu/simd/small_matmul.h"
 #include "runtime/parallel.h"
@@ -98,8 +98,8 @@ Strided<T> strided(const Matrix& x) {
           x.transposed ? x.ld : 1};
 }
 
-// Own kernels serve float and double: at every size measured (benchmarks/products.py) they are
-// ahead of OpenBLAS, which is left with complex numbers.
+// Own kernels serve float and double (benchmarks/products.py has the ratios); OpenBLAS is left with
+// complex numbers.
 template <class T>
 void own(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
   int64_t m = c.rows, n = c.cols, k = a.cols;
@@ -131,26 +131,53 @@ void blas_type(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulat
   });
 }
 
-template <class T>
-std::vector<float> widened(const Matrix& x) {
-  int64_t outer = x.transposed ? x.cols : x.rows, inner = x.transposed ? x.rows : x.cols;
-  std::vector<float> wide(static_cast<size_t>(outer * inner));
-  for (int64_t i = 0; i < outer; ++i)
-    for (int64_t j = 0; j < inner; ++j)
-      wide[static_cast<size_t>(i * inner + j)] = static_cast<const T*>(x.data)[i * x.ld + j];
-  return wide;
-}
+// Lines of x as they lie in memory, to or from packed floats.
+struct Lines {
+  int64_t outer, inner;
+  explicit Lines(const Matrix& x)
+      : outer(x.transposed ? x.cols : x.rows), inner(x.transposed ? x.rows : x.cols) {}
+  template <class F>
+  void each(F&& body) const {
+    int64_t grain = std::max<int64_t>(1, (1 << 17) / std::max<int64_t>(inner, 1));
+    parallel_for(outer, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) body(i);
+    });
+  }
+};
 
-template <class T>
-void through_float(const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
-  std::vector<float> x = widened<T>(a), y = widened<T>(b), z = widened<T>(c);
-  auto inner = [](const Matrix& m) { return m.transposed ? m.rows : m.cols; };
-  own<float>({x.data(), a.rows, a.cols, inner(a), a.transposed},
-             {y.data(), b.rows, b.cols, inner(b), b.transposed},
-             {z.data(), c.rows, c.cols, c.cols, false}, accumulate);
-  for (int64_t i = 0; i < c.rows; ++i)
-    for (int64_t j = 0; j < c.cols; ++j)
-      *at<T>(c, i, j) = T(z[static_cast<size_t>(i * c.cols + j)]);
+// A matrix of 16-bit floats as one of floats.
+class Widened {
+ public:
+  Widened(DType dtype, const Matrix& x, bool read)
+      : lines_(x), store_(lines_.outer * lines_.inner) {
+    matrix_ = {store_.data(), x.rows, x.cols, lines_.inner, x.transposed};
+    if (!read) return;
+    Convert convert = converter(DType::Float, dtype);
+    auto* from = static_cast<const char*>(x.data);
+    lines_.each([&](int64_t i) {
+      convert(store_.data() + i * lines_.inner, from + i * x.ld * 2, lines_.inner);
+    });
+  }
+  void write(DType dtype, const Matrix& x) {
+    Convert convert = converter(dtype, DType::Float);
+    auto* to = static_cast<char*>(x.data);
+    lines_.each([&](int64_t i) {
+      convert(to + i * x.ld * 2, store_.data() + i * lines_.inner, lines_.inner);
+    });
+  }
+  const Matrix& matrix() const { return matrix_; }
+
+ private:
+  Lines lines_;
+  Scratch<float> store_;
+  Matrix matrix_;
+};
+
+void through_float(DType dtype, const Matrix& a, const Matrix& b, const Matrix& c,
+                   bool accumulate) {
+  Widened x(dtype, a, true), y(dtype, b, true), z(dtype, c, accumulate);
+  own<float>(x.matrix(), y.matrix(), z.matrix(), accumulate);
+  z.write(dtype, c);
 }
 
 // Every row of c becomes `bias`: the start of a product that is added to it.
@@ -176,7 +203,7 @@ void matmul(DType dtype, Matrix a, Matrix b, Matrix c, bool accumulate) {
     if constexpr (std::is_same_v<T, ComplexHalf>)
       fail_dtype("addmm_impl_cpu_", dtype);
     else if constexpr (is_reduced_v<T>)
-      through_float<T>(a, b, c, accumulate);
+      through_float(dtype, a, b, c, accumulate);
     else if constexpr (std::is_integral_v<T>)
       plain<T>(a, b, c, accumulate);
     else if constexpr (is_complex_v<T>)
