@@ -344,7 +344,7 @@ void normalize_rows_backward(const Tensor& g, const Tensor& dx, const Tensor& dw
         tiles.row_sums(&sg, &sgx, at(g, i * n), at(x, i * n), w, n, means[i]);
         results.make(into(dx, i * n), [&](char* to) {
           tiles.row_slope(to, at(g, i * n), at(x, i * n), w, n, means[i], r,
-                          -r * r * r * sgx / size, centred ? -r * sg / size : 0);
+                          -r * r * r * sgx / size, centred ? sg / size : 0);
         });
       }
     });

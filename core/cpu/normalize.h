@@ -61,8 +61,8 @@ struct NormTiles {
   void (*column_slope)(void* dx, const void* g, const void* x, int64_t rows, int64_t stride,
                        int64_t width, const double* mean, const double* a, const double* p,
                        const double* q);
-  // One row with a weight for each element: y = (x - mean) * rstd * w + b, and sums and slope of g
-  // * w.
+  // One row with a weight for each element (w and b may be null): y = (x - mean) * rstd * w + b,
+  // the sums of g * w, and dx = a * (g * w - q) + p * (x - mean).
   void (*row_affine)(void* y, const void* x, int64_t n, const void* w, const void* b, double mean,
                      double rstd);
   void (*row_sums)(double* sg, double* sgx, const void* g, const void* x, const void* w, int64_t n,

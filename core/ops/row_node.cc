@@ -73,22 +73,21 @@ Ref<tape::Node> make_row_node(Row row, DType common, Operands inputs, Params par
   node->piecewise = rows::info(row).has(rows::PW);
   node->params.assign(params.data(), params.size());
   node->inputs.resize(inputs.size());
-  Tensors edges;
   for (size_t i = 0; i < inputs.size(); ++i) {
     RowNode::Input& in = node->inputs[i];
     in.is_number = !inputs[i].is_tensor();
     if (in.is_number) {
       in.number = inputs[i].number();
-      if (naming.number_edges) edges.push_back(Tensor());
+      if (naming.number_edges) node->edges.push_back({});
       continue;
     }
     const Tensor& x = inputs[i].tensor();
     in.sizes = x.sizes();
     in.dtype = x.dtype();
-    in.edge = static_cast<int8_t>(edges.size());
-    edges.push_back(x);
+    in.edge = static_cast<int8_t>(node->edges.size());
+    node->edges.push_back(tape::edge_of(x));
   }
-  tape::attach(node, edges);
+  tape::attach(node, std::initializer_list<tape::In>{});  // the edges are there: its place in time
   return owner;
 }
 

@@ -44,6 +44,7 @@ class Pass {
       : request_(request), grad_before_(grad_enabled()), outer_(current_) {
     nested_ = fields_taken_.exchange(true);
     set_grad_enabled(request.create_graph);
+    heap_.reserve(16);
     current_ = this;
   }
   ~Pass() {

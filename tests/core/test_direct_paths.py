@@ -128,3 +128,13 @@ def test_dead_tensors_do_not_come_back():
             assert x.requires_grad == (i % 2 == 0) and x.tolist() == [i, i]
             assert x._version == 0 and x.grad is None if x.is_leaf else x.grad_fn is not None
         del made, x
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_row_of_one_element_has_no_gradient(weighted):
+    """What a row has in common is taken off its gradient: nothing is left, to the last bit."""
+    x = values(lampas, 500, "float32").view(500, 1).requires_grad_()
+    weight = lampas.tensor([0.7321]) if weighted else None
+    y = lampas.nn.functional.layer_norm(x, (1,), weight)
+    y.backward(values(lampas, 500, "float32", 0.2).view(500, 1))
+    assert not x.grad.any()

@@ -3,6 +3,8 @@
 // algorithm for computing sample variances", 1979.
 #include "cpu/normalize.h"
 
+#include "cpu/simd/last_pass.h"
+
 namespace lampas::LAMPAS_ISA {
 namespace {
 
@@ -204,14 +206,15 @@ struct Tiles {
     const C* __restrict w = static_cast<const C*>(weight);
     const C* __restrict b = static_cast<const C*>(bias);
     C m = static_cast<C>(mean), s = static_cast<C>(rstd);
+    auto scaled = [=](int64_t i) { return (at(x, i) - m) * s; };
     if (w && b)
-      for (int64_t i = 0; i < n; ++i) y[i] = T((at(x, i) - m) * s * w[i] + b[i]);
+      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i) * w[i] + b[i]); }, x);
     else if (w)
-      for (int64_t i = 0; i < n; ++i) y[i] = T((at(x, i) - m) * s * w[i]);
+      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i) * w[i]); }, x);
     else if (b)
-      for (int64_t i = 0; i < n; ++i) y[i] = T((at(x, i) - m) * s + b[i]);
+      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i) + b[i]); }, x);
     else
-      for (int64_t i = 0; i < n; ++i) y[i] = T((at(x, i) - m) * s);
+      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i)); }, x);
   }
 
   static void row_sums(double* sg, double* sgx, const void* gradient, const void* from,
@@ -229,16 +232,20 @@ struct Tiles {
     *sgx = s.b;
   }
 
+  // The mean is taken off the gradient first: exactly nothing is left of a row of one element.
   static void row_slope(void* to, const void* gradient, const void* from, const void* weight,
                         int64_t n, double mean, double a, double p, double q) {
-    if (!weight) return slope(to, gradient, from, n, mean, a, p, q);
     T* __restrict dx = static_cast<T*>(to);
     const T* __restrict g = in(gradient);
     const T* __restrict x = in(from);
     const C* __restrict w = static_cast<const C*>(weight);
     C m = static_cast<C>(mean), fa = static_cast<C>(a), fp = static_cast<C>(p),
       fq = static_cast<C>(q);
-    for (int64_t i = 0; i < n; ++i) dx[i] = T(fa * (at(g, i) * w[i]) + fp * (at(x, i) - m) + fq);
+    auto slope = [=](int64_t i, C v) { return T(fa * (v - fq) + fp * (at(x, i) - m)); };
+    if (w)
+      last_pass(n, [=](int64_t i) { dx[i] = slope(i, at(g, i) * w[i]); }, g, x);
+    else
+      last_pass(n, [=](int64_t i) { dx[i] = slope(i, at(g, i)); }, g, x);
   }
 
   static void row_parameters(double* dw, double* db, const void* gradient, const void* from,

@@ -1,7 +1,7 @@
 // Tiles of softmax, its gradient and cross entropy. Compiled once per instruction set.
 #include "cpu/softmax.h"
 
-#include "ops/math.h"
+#include "cpu/simd/last_pass.h"
 
 namespace lampas::LAMPAS_ISA {
 namespace {
@@ -37,22 +37,6 @@ LAMPAS_INLINE C gather(int64_t n, C start, Value value, Join join) {
   C a = start;
   for (int64_t i = 0; i < n; ++i) a = join(a, value(i));
   return a;
-}
-
-template <class T>
-LAMPAS_INLINE void fetch(const T* x, int64_t n) {
-  for (int64_t i = 0; i < n; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(x + i);
-}
-// Runs f over 0 .. n - 1 while the elements after each x[n - 1], the next line, are fetched: the
-// last pass over a line is the time to do so. Beyond the end of an array a prefetch does nothing.
-template <class F, class... T>
-LAMPAS_INLINE void last_pass(int64_t n, F f, const T*... x) {
-  constexpr int64_t kStep = 256;
-  for (int64_t begin = 0; begin < n; begin += kStep) {
-    int64_t end = begin + kStep < n ? begin + kStep : n;
-    (fetch(x + n + begin, end - begin), ...);
-    for (int64_t i = begin; i < end; ++i) f(i);
-  }
 }
 
 template <class T>
