@@ -26,8 +26,8 @@ struct Entry {
 
 struct State {
   std::deque<std::shared_ptr<Entry>> entries;  // one that is replayed may be forgotten meanwhile
-  std::unique_ptr<Entry> begun;  // being recorded
-  Object miss;                   // miss(args, kwargs): what to do where no recording fits
+  std::unique_ptr<Entry> begun;                // being recorded
+  Object miss;  // miss(args, kwargs): what to do where no recording fits
 };
 
 struct Compiled {
