@@ -120,7 +120,7 @@ Scalar number(T v) {
 }  // namespace
 
 Scalar element(const Tensor& x) {
-  recording_meets("item() gives a value to Python");
+  recording_meets_number();
   CHECK(x.numel() == 1, "a Tensor with ", x.numel(), " elements cannot be converted to Scalar");
   CHECK(!x.is_meta(), "Tensor.item() cannot be called on meta tensors");
   return dispatch<Everything>(x.dtype(), "_local_scalar_dense_cpu", [&](auto tag) -> Scalar {

@@ -48,6 +48,8 @@ constexpr const char* kDataShaped[] = {"nonzero",
                                        "bincount",
                                        "unique_consecutive",
                                        "repeat_interleave",
+                                       "repeat_interleave_index",
+                                       "nonzero_columns",
                                        "_unique_consecutive",
                                        "_unique_dim",
                                        "_repeat_interleave",
@@ -133,8 +135,14 @@ std::string name_of(PyObject* function) {
 // Hides the recording while a recorded call runs.
 class Inside {
  public:
-  Inside() : recording_(std::exchange(recorder.recording, nullptr)) {}
-  ~Inside() { recorder.recording = recording_; }
+  Inside() : recording_(std::exchange(recorder.recording, nullptr)) {
+    recorder.inside = true;
+    recorder.value_read = false;
+  }
+  ~Inside() {
+    recorder.recording = recording_;
+    recorder.inside = false;
+  }
   Inside(const Inside&) = delete;
   Recording* recording() const { return recording_; }
 
@@ -157,6 +165,9 @@ PyObject* run_and_note(PyObject* function, const std::string& name, PyObject* co
     throw PythonError();
   }
   if (!(CallModes::now() == before)) r.obstacle = concat(name, "() changed a mode");
+  // The number may decide a shape, which Python code then relies on.
+  if (recorder.value_read && name != "_backward" && name != "_run_backward" && r.obstacle.empty())
+    r.obstacle = concat(name, "() takes a tensor as a number");
   if (r.obstacle.empty()) r.note(function, name, args, n, names, made);
   return made;
 }
@@ -255,7 +266,8 @@ void Recording::note(PyObject* function, const std::string& name, PyObject* cons
                      Py_ssize_t n, PyObject* names, PyObject* result) {
   bool many = PyTuple_Check(result) || PyList_Check(result);
   if (among(kFacts, name) && !is_tensor(result)) return;
-  if (among(kDataShaped, name) || (name == "__getitem__" && n == 2 && holds_mask(args[1])) ||
+  if (among(kDataShaped, name) ||
+      ((name == "__getitem__" || name == "index") && n == 2 && holds_mask(args[1])) ||
       (name == "where" && n == 1 && !names)) {
     obstacle = concat(name, "(): the shape of its result depends on data");
     return;
@@ -444,6 +456,17 @@ PyObject* recorded_whole(PyObject* function, PyObject* const* args, Py_ssize_t n
   }
   r->add_whole(std::move(step));
   return made.release();
+}
+
+void recording_meets_key(PyObject* tensor) {
+  for (const Value& value : recorder.recording->values)
+    if (value.input && value.object.get() == tensor)
+      return recording_meets("an argument is looked up by its identity");
+}
+
+void recording_meets_number() {
+  recorder.value_read |= recorder.inside;
+  recording_meets("item() gives a value to Python");
 }
 
 void recording_meets(const char* what) {

@@ -90,6 +90,8 @@ struct Recording {
 // --- the hook: override.cc asks while a recording runs on this thread ---
 struct Recorder {
   Recording* recording = nullptr;  // null: none, or a recorded call is running
+  bool inside = false;             // a recorded call is running
+  bool value_read = false;         // it took a tensor as a number
 };
 extern thread_local Recorder recorder;
 
@@ -102,6 +104,11 @@ PyObject* recorded_function(const char* name, PyObject* const* args, Py_ssize_t 
 PyObject* recorded_whole(PyObject* function, PyObject* const* args, Py_ssize_t n);
 // What a replay could not repeat: the recording is given up, `what` tells why.
 void recording_meets(const char* what);
+// The value of a tensor becomes a number, for Python or for the call that is running.
+void recording_meets_number();
+// While something is recorded: a dict or set is asked for a tensor. Which argument it is would
+// have to be guarded.
+void recording_meets_key(PyObject* tensor);
 
 bool is_constant(PyObject* o);                 // of an immutable type, compared by value
 bool same_constant(PyObject* a, PyObject* b);  // also in type; floats bit by bit

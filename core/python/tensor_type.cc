@@ -10,6 +10,7 @@
 #include "python/indexing.h"
 #include "python/operator.h"
 #include "python/override.h"
+#include "python/recording.h"
 #include "python/profiler.h"
 #include "python/types.h"
 #include "tape/history.h"
@@ -76,7 +77,10 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&] { return construct_tensor(type, args, kwargs); });
 }
 
-Py_hash_t tensor_hash(PyObject* self) { return _Py_HashPointer(self); }
+Py_hash_t tensor_hash(PyObject* self) {
+  if (recorder.recording) recording_meets_key(self);
+  return _Py_HashPointer(self);
+}
 
 // ---- numbers ----
 

@@ -277,6 +277,10 @@ UNCOMPILED = {
     "seed": (lambda x: x + lampas.Generator().manual_seed(3).initial_seed(), "generator"),
     "branch on random": (stateful_dropout, "__bool__"),
     "default dtype": (lambda x: lampas.set_default_dtype(lampas.float32) or x * 2, None),
+    "arange of a tensor": (lambda x: lampas.arange(x.abs().sum().long() + 1), "as a number"),
+    "size from a tensor": (lambda x: x.reshape(lampas.tensor(4), -1), "as a number"),
+    "repeats": (lambda x: x.repeat_interleave(lampas.tensor([1, 2, 0]), 0), "depends on data"),
+    "key": (lambda x: x * {x: 2}[x], "identity"),
     "vmap": (lambda x: lampas.func.vmap(lambda row: row.sum() * 2)(x), "transform"),
     "disabled": (lambda x: DISABLED(x), "disable"),
 }
