@@ -1,5 +1,5 @@
-// Kernels of flip, tril/triu, repeat_interleave, and of joining short runs. Joining else is copying:
-// see cpu/copy.h.
+// Kernels of flip, tril/triu, repeat_interleave, and of joining short runs. Joining else is
+// copying: see cpu/copy.h.
 #pragma once
 #include "runtime/tensor.h"
 

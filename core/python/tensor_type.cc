@@ -10,8 +10,8 @@
 #include "python/indexing.h"
 #include "python/operator.h"
 #include "python/override.h"
-#include "python/recording.h"
 #include "python/profiler.h"
+#include "python/recording.h"
 #include "python/types.h"
 #include "tape/history.h"
 

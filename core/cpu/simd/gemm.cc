@@ -86,7 +86,8 @@ Tile<T> tile_of(int64_t rows, int64_t vectors) {
     ROWS(2)
     ROWS(3)
     ROWS(4)
-    ROWS(5) ROWS(6)
+    ROWS(5)
+    ROWS(6)
 #if defined(__AVX512F__) || defined(__aarch64__)
         ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
 #endif
