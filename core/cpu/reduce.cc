@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "cpu/ordered_sums.h"
 #include "cpu/reduce_steps.h"
 #include "runtime/parallel.h"
 
@@ -148,6 +149,7 @@ struct Run {
   const char* centre;
   Plan plan;
   double p;
+  bool plain_sum;  // of float32: lines in memory are added in PyTorch's order
 
   int64_t tiles() const { return (plan.lane.size + kLanes - 1) / kLanes; }
 
@@ -174,6 +176,11 @@ struct Run {
               int64_t end) const {
     Axis row{1, 1, 0, true};
     if (!plan.reduced.empty()) row = plan.reduced.back();
+    if (plain_sum && lanes == 1 && row.in == 1 && begin == 0 && end == row.size &&
+        end < kOrderedMost) {
+      *reinterpret_cast<float*>(result) = ordered_sum(reinterpret_cast<const float*>(x), end);
+      return;
+    }
     int64_t lane_stride = lanes == 1 ? row.in : plan.lane.in;
     // Neighbouring rows that follow each other in memory become further lanes.
     int64_t fold =
@@ -276,7 +283,8 @@ void reduce(const Tensor& y, Reduction row, const Tensor& x, uint64_t reduced, c
       y.data<char>(),
       c,
       plan_of(x, reduced, y.numel() == 1),
-      p}();
+      p,
+      x.dtype() == DType::Float && (row == Reduction::sum || row == Reduction::mean)}();
 }
 
 }  // namespace lampas::cpu

@@ -1,7 +1,7 @@
 // Matrix products and their gradients; matmul's rules for every pair of ranks; the fused linear
 // layer.
 #include "cpu/matmul.h"
-#include "cpu/dot.h"
+#include "cpu/ordered_sums.h"
 
 #include "ops/arithmetic.h"
 #include "ops/copy.h"

@@ -11,11 +11,13 @@ import sys
 import types
 from pathlib import Path
 
+import lampas.downloads
 import lampas.vision
 from lampas.serialization.storage import swap_bytes
 
 _SOURCE = Path(lampas.vision.__file__).parent
 _NAMES = (
+    ("lampas.downloads", "twindownloads"),
     ("lampas.serialization.storage", "twinstorage"),
     ("lampas.vision", "twinvision"),
     ("lampas", "torch"),
@@ -56,4 +58,5 @@ def install():
     storage.storage_bytes = bytes
     storage.swap_bytes = swap_bytes
     sys.modules["twinstorage"] = storage
+    sys.modules["twindownloads"] = lampas.downloads
     sys.meta_path.append(_Twins())

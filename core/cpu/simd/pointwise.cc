@@ -243,28 +243,48 @@ void backward_periodic(void* const* o, const Scalar* numbers, int64_t n) {
   tile(o, numbers, n);
 }
 
-// x^2, x^3, 1/x, ... where a product or quotient does: faster, and closer than a power.
+// use(f) for the f that is x^e where a product or quotient does (x^2, x^3, 1/x, ...): faster, and
+// what PyTorch computes. False where there is none.
+template <class T, class F>
+bool with_product(double e, F&& use) {
+  using V = Lane<T>;
+  if (e == 2) return use([](V v) { return v * v; }), true;
+  if (e == 3) return use([](V v) { return v * v * v; }), true;
+  if constexpr (!is_integer_lane<T>) {
+    if (e == 0.5) return use([](V v) { return sqrt(v); }), true;
+    if (e == -0.5) return use([](V v) { return 1 / sqrt(v); }), true;
+    if (e == -1) return use([](V v) { return 1 / v; }), true;
+    if (e == -2) return use([](V v) { return 1 / (v * v); }), true;
+  }
+  return false;
+}
 template <class T>
 void power_tile(void* const* o, const Scalar* numbers, int64_t n) {
   double e, im = 0;
   rows::read(numbers[0], e, im);
   auto* x = static_cast<const Lane<T>*>(o[1]);
   auto* y = static_cast<Lane<T>*>(o[0]);
-  auto each = [=](auto f) {
+  bool done = im == 0 && with_product<T>(e, [=](auto f) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
-  };
+                for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+              });
+  if (!done) forward<pow_scalar_row, T, false>(o, numbers, n);
+}
+template <class T>
+void power_gradient_tile(void* const* o, const Scalar* numbers, int64_t n) {
   using V = Lane<T>;
-  if (im != 0) return forward<pow_scalar_row, T, false>(o, numbers, n);
-  if (e == 2) return each([](V v) { return v * v; });
-  if (e == 3) return each([](V v) { return v * v * v; });
-  if constexpr (!is_integer_lane<T>) {
-    if (e == 0.5) return each([](V v) { return sqrt(v); });
-    if (e == -0.5) return each([](V v) { return 1 / sqrt(v); });
-    if (e == -1) return each([](V v) { return 1 / v; });
-    if (e == -2) return each([](V v) { return 1 / (v * v); });
-  }
-  forward<pow_scalar_row, T, false>(o, numbers, n);
+  double e, im = 0;
+  rows::read(numbers[0], e, im);
+  V p[1];
+  read_numbers(p, numbers, 1, T{});
+  V factor = p[0];
+  auto* dx = static_cast<V*>(o[0]);
+  auto *g = static_cast<const V*>(o[1]), *x = static_cast<const V*>(o[2]);
+  bool done = im == 0 && e != 0 && with_product<T>(e - 1, [=](auto f) {
+#pragma GCC ivdep
+                for (int64_t i = 0; i < n; ++i) dx[i] = g[i] * (factor * f(x[i]));
+              });
+  if (!done) backward<pow_scalar_row, 0, T, false>(o, numbers, n);
 }
 
 // --- tables ---
@@ -290,6 +310,8 @@ constexpr Tile backward_of() {
     return nullptr;
   else if constexpr (is_complex_lane<T> && (Row::types & (R | CF)))
     return nullptr;
+  else if constexpr (std::is_same_v<Row, pow_scalar_row>)
+    return power_gradient_tile<T>;
   else if constexpr (is_float_lane<T> && Row::inputs == 1 && is_periodic(Row::derivative[input])) {
     return backward_periodic<Row, T>;
   } else {
