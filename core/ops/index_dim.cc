@@ -1,6 +1,9 @@
 // Indexing along one dimension (index_select, index_add, index_copy, index_fill, index_reduce) and
 // into all elements in a row (take, put).
+#include <utility>
+
 #include "ops/indexing.h"
+#include "ops/pointwise.h"
 #include "ops/scatter.h"
 
 namespace lampas::ops {
@@ -288,6 +291,9 @@ Tensor reduce_rows(const Tensor& x, int64_t dim, const Tensor& index, const Tens
                                               : "div_floor_cpu";
   CHECK_KIND(include_self || !unfit, NotImplemented, "\"", kernel, "\" not implemented for '",
              label(x.dtype()), "'");
+  static bool told = false;
+  if (warn && !std::exchange(told, true))
+    warn("index_reduce() is in beta and the API may change at any time.");
   ScatterStyle style{"IndexReduceBackward0", kernel, kInSelf};
   return scatter_reduced(x, d, spread_index(wide_index(index), source.sizes(), d), source, reduce,
                          include_self, style, in_place);
