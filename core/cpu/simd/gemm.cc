@@ -81,18 +81,24 @@ Tile<T> tile_of(int64_t rows, int64_t vectors) {
   switch (rows) {
 #define ROWS(M) \
   case M:       \
-    return tile_of<T, M>(vectors);
-    ROWS(1)
-    ROWS(2)
-    ROWS(3)
-    ROWS(4)
-    ROWS(5)
-    ROWS(6)
+    return tile_of<T, M>(vectors)
+    ROWS(1);
+    ROWS(2);
+    ROWS(3);
+    ROWS(4);
+    ROWS(5);
+    ROWS(6);
 #if defined(__AVX512F__) || defined(__aarch64__)
-        ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+    ROWS(7);
+    ROWS(8);
+    ROWS(9);
+    ROWS(10);
+    ROWS(11);
+    ROWS(12);
 #endif
 #if defined(__AVX512F__)
-            ROWS(13) ROWS(14)
+    ROWS(13);
+    ROWS(14);
 #endif
 #undef ROWS
   }
