@@ -19,7 +19,7 @@ void convert_run(void* to, const void* from, int64_t n) {
 
 template <class T>
 void copy_run(void* to, const void* from, int64_t n) {
-  std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+  if (n > 0) std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
 }
 
 struct Table {

@@ -90,6 +90,7 @@ Tensors chunk(const Tensor& x, int64_t chunks, int64_t dim) {
   CHECK(chunks > 0, "chunk expects `chunks` to be greater than 0, got: ", chunks);
   int64_t d = wrap_dim(dim, x.dim()), size = x.size(d);
   int64_t part = size / chunks + (size % chunks != 0);
+  CHECK(size != 0 || chunks < INT32_MAX, "chunk: there are no ", chunks, " pieces of nothing");
   if (size == 0)
     return split_at(x, d, Dims(static_cast<size_t>(chunks), 0), "SplitWithSizesBackward0");
   return split_at(x, d, equal_parts(size, part), "SplitBackward0");

@@ -1,4 +1,6 @@
 // A tensor with one of its views replaced (select_scatter, slice_scatter, ...), and diag_embed.
+#include <limits>
+
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "ops/views.h"
@@ -104,8 +106,8 @@ Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   int64_t rank = x.dim() + 1, d1 = wrap_dim(dim1, rank), d2 = wrap_dim(dim2, rank);
   CHECK(d1 != d2, "diagonal dimensions cannot be identical ", dim1, ", ", dim2);
   int64_t side;
-  CHECK(!__builtin_add_overflow(x.size(x.dim() - 1), offset < 0 ? -offset : offset, &side) &&
-            side >= 0,
+  CHECK(offset != std::numeric_limits<int64_t>::min() &&
+            !__builtin_add_overflow(x.size(x.dim() - 1), offset < 0 ? -offset : offset, &side),
         "diag_embed: offset is too large");
   Dims sizes;
   for (int64_t d = 0, from = 0; d < rank; ++d)

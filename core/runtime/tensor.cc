@@ -75,10 +75,10 @@ size_t checked_bytes(Span sizes, Span strides, int64_t offset, int64_t item) {
 
 Dims contiguous_strides(Span sizes) {
   Dims strides(sizes.size());
-  int64_t step = 1;
+  uint64_t step = 1;  // wraps for sizes that no memory holds
   for (size_t i = sizes.size(); i-- > 0;) {
-    strides[i] = step;
-    step *= std::max<int64_t>(sizes[i], 1);
+    strides[i] = static_cast<int64_t>(step);
+    step *= static_cast<uint64_t>(std::max<int64_t>(sizes[i], 1));
   }
   return strides;
 }
