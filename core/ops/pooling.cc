@@ -139,7 +139,8 @@ int64_t pooled_extent(const PoolAxis& a, bool ceil_mode) {
   CHECK(a.stride != 0, "stride should not be zero");
   CHECK(a.padding >= 0, "pad must be non-negative, but got pad: ", a.padding);
   constexpr int64_t most = int64_t{1} << 31;
-  CHECK(a.kernel < most && a.dilation < most && a.stride < (most << 8),
+  auto within = [](int64_t n, int64_t limit) { return -limit < n && n < limit; };
+  CHECK(within(a.kernel, most) && within(a.dilation, most) && within(a.stride, most << 8),
         "pooling: window sizes are too large");
   CHECK(a.padding <= ((a.kernel - 1) * a.dilation + 1) / 2,
         "pad should be at most half of effective kernel size, but got pad=", a.padding,
