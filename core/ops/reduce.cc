@@ -49,9 +49,9 @@ Dims Reduced::dims() const {
 }
 
 int64_t Reduced::count() const {
-  int64_t n = 1;
-  for (int64_t d : dims()) n *= sizes[d];
-  return n;
+  uint64_t n = 1;  // wraps for sizes that only meta has
+  for (int64_t d : dims()) n *= static_cast<uint64_t>(sizes[d]);
+  return static_cast<int64_t>(n);
 }
 
 Tensor Reduced::restore(const Tensor& y) const {
