@@ -6,6 +6,7 @@
 #include "cpu/blas.h"
 #include "cpu/columns.h"
 #include "cpu/direct.h"
+#include "cpu/division.h"
 #include "cpu/gathered.h"
 #include "cpu/matmul.h"
 #include "cpu/scratch.h"
@@ -41,8 +42,6 @@ template <class T>
 void fill_bias(T* y, const T* bias, int64_t rows, int64_t cols, int64_t ld) {
   for (int64_t i = 0; i < rows; ++i) std::fill_n(y + i * ld, cols, bias ? bias[i] : T(0));
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The window is one element that visits every place: columns would be the image itself.
 bool is_pointwise(const ConvShape& s) {

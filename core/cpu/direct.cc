@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/division.h"
 #include "cpu/scratch.h"
 #include "cpu/simd/direct.h"
 #include "runtime/parallel.h"
@@ -41,8 +42,6 @@ template <class T>
 void weights(const DirectWeights<T>& w) {
   BY_ISA(direct_weights(w));
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t rounded(int64_t n) { return ceil_div(n, kDirectSlack) * kDirectSlack; }
 
 // Outputs [begin, end) of the depth and height of one image.

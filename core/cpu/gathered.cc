@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "cpu/division.h"
 #include "cpu/gathering.h"
 #include "cpu/scratch.h"
 #include "runtime/parallel.h"
@@ -19,8 +20,6 @@ constexpr int64_t kCopy = int64_t{1} << 16;       // elements of a padded copy t
 constexpr int64_t kCopyMost = int64_t{1} << 21;   // and of all the channels of a band
 constexpr int64_t kPieceWork = int64_t{1} << 21;  // multiplications worth another thread
 constexpr int64_t kPieces = 8;                    // enough to share out
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // One convolution: `inputs` channels to `outputs` channels of each group.
 struct Map {
@@ -353,30 +352,33 @@ bool suits(const Map& m, const ConvShape& s, int64_t item) {
 bool gathers(const ConvShape& s, int64_t item) { return suits(forward_map(s), s, item); }
 bool gathers_input(const ConvShape& s, int64_t item) { return suits(adjoint_map(s), s, item); }
 
-template <class T>
-bool gathered_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s) {
-  Map m = forward_map(s);
+namespace {
+
+// y from x by the map, whose weights `pack` lays out.
+template <class T, class Pack>
+bool gathered(const Map& m, T* y, const T* x, const T* bias, const ConvShape& s, Pack&& pack) {
   if (!suits(m, s, sizeof(T))) return false;
   Gathered<T> job{s, m};
   int64_t count = m.groups * job.blocks.count;
   Scratch<T> packed(count * job.pack_size), starts(count * job.blocks.width);
   fill_starts(starts.data(), bias, m, job.blocks);
-  pack_forward(packed.data(), w, job);
+  pack(packed.data(), job);
   job.run(y, x, packed.data(), starts.data());
   return true;
 }
 
+}  // namespace
+
+template <class T>
+bool gathered_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s) {
+  return gathered(forward_map(s), y, x, bias, s,
+                  [w](T* packed, const Gathered<T>& job) { pack_forward(packed, w, job); });
+}
+
 template <class T>
 bool gathered_convolve_input(T* dx, const T* g, const T* w, const T* bias, const ConvShape& s) {
-  Map m = adjoint_map(s);
-  if (!suits(m, s, sizeof(T))) return false;
-  Gathered<T> job{s, m};
-  int64_t count = m.groups * job.blocks.count;
-  Scratch<T> packed(count * job.pack_size), starts(count * job.blocks.width);
-  fill_starts(starts.data(), bias, m, job.blocks);
-  pack_adjoint(packed.data(), w, job);
-  job.run(dx, g, packed.data(), starts.data());
-  return true;
+  return gathered(adjoint_map(s), dx, g, bias, s,
+                  [w](T* packed, const Gathered<T>& job) { pack_adjoint(packed, w, job); });
 }
 
 #define INSTANTIATE(T)                                                                    \

@@ -2,6 +2,7 @@
 // over pixels.
 #include <algorithm>
 
+#include "cpu/division.h"
 #include "cpu/gathered.h"
 #include "cpu/gathering.h"
 #include "cpu/scratch.h"
@@ -17,8 +18,6 @@ constexpr int64_t kLanes = 256;                   // output channels in a piece
 constexpr int64_t kPieceWork = int64_t{1} << 21;  // multiplications worth another thread
 constexpr int64_t kPartials = int64_t{1} << 22;   // elements of partial gradients
 constexpr int64_t kPieces = 8;                    // enough to share out
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 struct WeightGradient {

@@ -3,13 +3,9 @@
 
 #include <algorithm>
 
+#include "cpu/division.h"
+
 namespace lampas::cpu {
-
-namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-}  // namespace
 
 Blocks::Blocks(int64_t channels, int64_t item) : channels(channels) {
   int64_t lanes = gather::lanes(item), vectors = ceil_div(channels, lanes);

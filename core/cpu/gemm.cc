@@ -4,6 +4,8 @@
 // larger one piece by piece.
 #include "cpu/gemm.h"
 
+#include "cpu/division.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -18,8 +20,6 @@ constexpr int64_t kBlockBytes = 512 << 10;  // of the left operand in the second
 constexpr int64_t kPieceFlops = 4 << 20;    // worth a hand-off
 constexpr int64_t kPackPiece = 1 << 16;     // elements to pack, worth a hand-off
 constexpr int64_t kPackedBytes = 32 << 20;  // the most that is packed at once
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Equal shares of at most `most`, multiples of `unit` where that is possible.
 int64_t share(int64_t n, int64_t most, int64_t unit = 1) {

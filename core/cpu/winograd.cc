@@ -6,6 +6,7 @@
 #include <atomic>
 #include <vector>
 
+#include "cpu/division.h"
 #include "cpu/gathering.h"
 #include "cpu/scratch.h"
 #include "cpu/simd/winograd.h"
@@ -21,8 +22,6 @@ constexpr int64_t kPieces = 8;                     // enough to share out
 constexpr int64_t kPieceWork = int64_t{1} << 20;   // multiplications worth another thread
 constexpr int64_t kPartials = int64_t{1} << 22;    // elements of partial gradients of a weight
 constexpr int64_t kPacked = 16;                    // input channels packed at a time
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Elements from pixel to pixel: an odd number of cache lines.
 int64_t pitch_of(int64_t channels) { return (ceil_div(channels, 16) | 1) * 16; }
