@@ -14,6 +14,7 @@ from lampas.nn.functional.overriding import (
     has_torch_function_unary,
     has_torch_function_variadic,
 )
+from lampas.tensor_methods import PLAIN_GETTERS
 
 __all__ = [
     "BaseTorchFunctionMode", "TorchFunctionMode", "get_default_nowrap_functions",
@@ -99,7 +100,7 @@ def wrap_torch_function(dispatcher):
 
 def get_default_nowrap_functions():
     """Getters whose result stays a plain tensor for a subclass: `_base`, `grad`."""
-    return {lampas.Tensor.__dict__[name].__get__ for name in ("_base", "grad")}
+    return set(PLAIN_GETTERS)
 
 
 def _namespaces():

@@ -487,8 +487,8 @@ def _as_type(result, cls):
     return result
 
 
-def _getters_of_plain_tensors():
-    return {Tensor.__dict__[name].__get__ for name in ("_base", "grad")}
+# Attributes of a subclass's object that stay plain tensors.
+PLAIN_GETTERS = frozenset(Tensor.__dict__[name].__get__ for name in ("_base", "grad"))
 
 
 def _torch_function(cls, func, types, args=(), kwargs=None):
@@ -503,7 +503,7 @@ def _torch_function(cls, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
     finally:
         _core._set_torch_function(before)
-    return result if func in _getters_of_plain_tensors() else _as_type(result, cls)
+    return result if func in PLAIN_GETTERS else _as_type(result, cls)
 
 
 _torch_function.__name__ = _torch_function.__qualname__ = "__torch_function__"
