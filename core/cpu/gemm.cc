@@ -4,11 +4,10 @@
 // larger one piece by piece.
 #include "cpu/gemm.h"
 
-#include "cpu/division.h"
-
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/division.h"
 #include "runtime/parallel.h"
 
 namespace lampas::cpu {
