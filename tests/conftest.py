@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: the repository's paths, PyTorch as oracle, a fresh interpreter."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -39,6 +40,20 @@ def python():
         return done.stdout if check else done
 
     return run
+
+
+@pytest.fixture
+def descriptors():
+    """Gives the set of this process's open file descriptors, without those only cycles hold.
+
+    Earlier tests' own may still close at any time, so compare with `<=`.
+    """
+
+    def numbers():
+        gc.collect()
+        return set(os.listdir("/proc/self/fd"))
+
+    return numbers
 
 
 @pytest.fixture(autouse=True)
