@@ -1,4 +1,4 @@
-// What an optimizer step needs of a parameter group, gathered in one call.
+// What an optimizer needs of a parameter group, gathered or cleared in one call.
 #include "python/object.h"
 #include "python/types.h"
 
@@ -55,7 +55,23 @@ PyObject* optim_gather(PyObject*, PyObject* const* args, Py_ssize_t n) {
   });
 }
 
+// Sets the gradient of each of a list of parameters to None.
+PyObject* drop_gradients(PyObject*, PyObject* params) {
+  return guarded([&]() -> PyObject* {
+    static PyObject* const grad = checked(PyUnicode_InternFromString("grad"));
+    CHECK_KIND(PyList_Check(params), Type, "drop_gradients expects a list");
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(params); ++i) {
+      Object param = Object::borrow(PyList_GET_ITEM(params, i));
+      const tape::Meta* meta = unwrap(param.get())->meta;
+      if (meta && meta->grad && PyObject_SetAttr(param.get(), grad, Py_None) < 0)
+        throw PythonError();
+    }
+    return Py_NewRef(Py_None);
+  });
+}
+
 PyMethodDef functions[] = {
+    {"drop_gradients", drop_gradients, METH_O, nullptr},
     {"optim_gather", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(optim_gather)),
      METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr}};

@@ -18,5 +18,6 @@ void add_dlpack(PyObject* module);           // capsules of other libraries
 void add_runtime(PyObject* module);          // threads, memory, defaults
 void add_opaque(PyObject* module);           // tensors whose elements a Python object keeps
 void add_optim(PyObject* module);            // gathering for optimizer steps
+void add_module_base(PyObject* module);      // what calls of nn.Module pass
 
 }  // namespace lampas::python

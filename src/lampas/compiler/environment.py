@@ -21,7 +21,7 @@ _MOST_PLACES = 20000
 _FACTS = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...), enum.Enum)
 _EFFECTS = {"print", "input", "open", "exec", "eval", "breakpoint", "next", "globals", "setattr"}
 _CALLABLES = (types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType,
-              types.MethodWrapperType, types.GetSetDescriptorType, types.MemberDescriptorType)  # fmt: skip
+              types.GetSetDescriptorType, types.MemberDescriptorType)  # fmt: skip
 _OPTIMIZER_TABLES = {"param_groups", "defaults", "state"}
 
 
@@ -76,6 +76,8 @@ class Environment:
             self._place(o, o)
         elif isinstance(o, types.FunctionType):
             self._function(o)
+        elif isinstance(o, types.MethodWrapperType):  # the `__call__` of a module
+            self._queue.append(o.__self__)
         elif isinstance(o, types.MethodType):
             self._queue += [o.__self__, o.__func__]
         elif isinstance(o, types.CellType):

@@ -326,10 +326,11 @@ class Optimizer:
 
     def _drop_gradients(self, set_to_none):
         for group in self.param_groups:
+            if set_to_none:
+                _core.drop_gradients(group["params"])
+                continue
             for param in group["params"]:
-                if set_to_none:
-                    param.grad = None
-                elif param.grad is not None:
+                if param.grad is not None:
                     if param.grad.grad_fn is not None:
                         param.grad.detach_()
                     else:

@@ -4,7 +4,7 @@ import sys
 from collections import OrderedDict
 
 import lampas
-from lampas import Tensor, hints
+from lampas import Tensor, _core, hints
 from lampas.nn.modules import _hooks
 from lampas.nn.modules._hooks import (  # noqa: F401 (public names of this module)
     CALL_HOOKS,
@@ -23,11 +23,6 @@ from lampas.nn.modules._state import EXTRA_STATE, State, _IncompatibleKeys  # no
 from lampas.nn.parameter import Buffer, Parameter
 
 _EXTRA_STATE_KEY_SUFFIX = EXTRA_STATE  # as PyTorch calls it
-
-try:
-    from lampas._core import ModuleBase  # finds parameters and submodules without Python
-except ImportError:
-    ModuleBase = object
 
 _any_hook = HookDict.any_hook
 
@@ -68,7 +63,7 @@ _LATER_ATTRIBUTES = {  # what files of early releases lack
 }
 
 
-class Module(HookedCall, State, ModuleBase):
+class Module(HookedCall, State, _core.ModuleBase):
     """Base class of all layers and networks.
 
     A subclass calls `super().__init__()`, assigns parameters and submodules as attributes
@@ -80,6 +75,7 @@ class Module(HookedCall, State, ModuleBase):
     training: bool
     call_super_init = False
     _compiled_call_impl = None
+    _is_replica = False
 
     def __init__(self, *args, **kwargs):
         if not self.call_super_init:
@@ -116,14 +112,8 @@ class Module(HookedCall, State, ModuleBase):
 
     forward = _forward_unimplemented
 
-    def __call__(self, *args, **kwargs):
-        try:
-            if _any_hook[0]:
-                return self._call_with_hooks(args, kwargs)
-            return self.forward(*args, **kwargs)
-        except Exception as error:
-            hints.leaving(error, self, args)
-            raise
+    # A call, in the core, runs `forward`, or `_call_with_hooks` once any hook was registered; an
+    # exception on its way out passes `hints.leaving`.
 
     def _call_impl(self, *args, **kwargs):
         return self._call_with_hooks(args, kwargs)
@@ -376,8 +366,10 @@ class Module(HookedCall, State, ModuleBase):
 
     def parameters(self, recurse=True):
         """An iterator over the parameters, each once."""
-        for _, param in self.named_parameters(recurse=recurse):
-            yield param
+        known = self._known_parameters() if recurse else None
+        if known is None:
+            known = (param for _, param in self.named_parameters(recurse=recurse))
+        yield from known
 
     def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
         """An iterator over (dotted name, parameter)."""
@@ -533,7 +525,7 @@ class Module(HookedCall, State, ModuleBase):
 
     def zero_grad(self, set_to_none=True):
         """Clears the gradients of all parameters."""
-        if getattr(self, "_is_replica", False):
+        if self._is_replica:
             import warnings
 
             warnings.warn(
@@ -544,12 +536,11 @@ class Module(HookedCall, State, ModuleBase):
                 "using autograd.grad instead.",
                 stacklevel=2,
             )
+        if set_to_none:
+            _core.drop_gradients(self._known_parameters() or list(self.parameters()))
+            return
         for param in self.parameters():
-            if param.grad is None:
-                continue
-            if set_to_none:
-                param.grad = None
-            else:
+            if param.grad is not None:
                 if param.grad.grad_fn is not None:
                     param.grad.detach_()
                 else:
@@ -589,3 +580,6 @@ class Module(HookedCall, State, ModuleBase):
         replica.__dict__["_is_replica"] = True
         replica.__dict__["_former_parameters"] = {}
         return replica
+
+
+_core._set_module_class(Module, _any_hook, hints.leaving)
