@@ -6,7 +6,7 @@
 
 namespace lampas::ops {
 
-struct RowNode final : tape::Node {
+struct RowNode final : tape::Node, Reused<RowNode> {
   struct Input {
     tape::Saved saved;  // kept only when a wanted derivative reads it
     Dims sizes;
@@ -24,8 +24,6 @@ struct RowNode final : tape::Node {
   tape::Saved output;
   SmallVector<Scalar, 1> params;
 
-  static void* operator new(size_t) { return Reuse<RowNode>::take(); }
-  static void operator delete(void* object) { Reuse<RowNode>::give(object); }
   Tensors apply(const Tensors& grads) override;
   void release() override;
   bool wants(int input) const;  // does this input want a gradient, and is there one

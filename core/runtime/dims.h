@@ -75,7 +75,10 @@ class SmallVector {
   }
   void assign(const T* from, size_t count) {
     reserve(count);
-    if (count) std::memmove(static_cast<void*>(data_), from, count * sizeof(T));
+    if (count <= N)  // a call of memmove costs more than these few; `from` may lie in data_, above
+      for (size_t i = 0; i < count; ++i) data_[i] = from[i];
+    else
+      std::memmove(static_cast<void*>(data_), from, count * sizeof(T));
     size_ = static_cast<uint32_t>(count);
   }
   void reserve(size_t count) {
@@ -104,7 +107,7 @@ class SmallVector {
     if (other.data_ == other.inside_) {
       data_ = inside_;
       room_ = N;
-      std::memcpy(static_cast<void*>(inside_), other.inside_, size_ * sizeof(T));
+      for (uint32_t i = 0; i < size_; ++i) inside_[i] = other.inside_[i];
     } else {
       data_ = other.data_;
       room_ = other.room_;

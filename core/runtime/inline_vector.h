@@ -49,6 +49,7 @@ class InlineVector {
     reserve(count);
     while (size_ < count) new (data_ + size_++) T();
   }
+  void pop_back() { data_[--size_].~T(); }
   void clear() { resize(0); }
   void reserve(size_t count) {
     if (count <= room_) return;

@@ -36,4 +36,12 @@ class Reuse {
   static inline int count_ = 0;
 };
 
+// A base that gives a class its blocks from there. Classes derived from such a class need their
+// own.
+template <class T>
+struct Reused {
+  static void* operator new(size_t) { return Reuse<T>::take(); }
+  static void operator delete(void* object) { Reuse<T>::give(object); }
+};
+
 }  // namespace lampas

@@ -31,9 +31,12 @@ bool times(int64_t a, int64_t b, int64_t* product) {
 // order.
 Dims stride_order(Span sizes, Span strides) {
   Dims order(sizes.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return strides[a] > strides[b]; });
+  for (size_t i = 0; i < order.size(); ++i) {  // insertion: few, and std::stable_sort allocates
+    size_t place = i;
+    for (; place > 0 && strides[order[place - 1]] < strides[i]; --place)
+      order[place] = order[place - 1];
+    order[place] = static_cast<int64_t>(i);
+  }
   return order;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,10 +16,8 @@ namespace lampas::tape {
 
 const NodeWatch* node_watch = nullptr;
 
-struct Pending {
+struct Pending : Reused<Pending> {
   Tensors grads;
-  static void* operator new(size_t) { return Reuse<Pending>::take(); }
-  static void operator delete(void* object) { Reuse<Pending>::give(object); }
 };
 
 namespace {
@@ -44,7 +43,7 @@ class Pass {
       : request_(request), grad_before_(grad_enabled()), outer_(current_) {
     nested_ = fields_taken_.exchange(true);
     set_grad_enabled(request.create_graph);
-    heap_.reserve(16);
+    if (nested_) own_.emplace();
     current_ = this;
   }
   ~Pass() {
@@ -70,14 +69,14 @@ class Pass {
   void distribute(Node* node, Tensors& grads);
   void find_inputs();
   void find_needed();
-  bool needed(Node* node) const { return !limited_ || needed_.count(node); }
+  bool needed(Node* node) const { return !limited_ || needed_->count(node); }
 
   const Request& request_;
   bool grad_before_, nested_ = false, limited_ = false;
   Pass* outer_;
-  std::vector<Ref<Node>> heap_;
-  std::unordered_map<Node*, std::unique_ptr<Pending>> own_;
-  std::unordered_set<Node*> needed_;
+  InlineVector<Ref<Node>, 16> heap_;
+  std::optional<std::unordered_map<Node*, std::unique_ptr<Pending>>> own_;  // when nested
+  std::optional<std::unordered_set<Node*>> needed_;                         // when limited
   std::vector<Capture> captures_;
   std::vector<Ref<Node>> held_;  // accumulators of the inputs stay alive
   Tensors results_;
@@ -123,7 +122,7 @@ void Pass::add(const Edge& edge, Tensor g) {
   Node* to = edge.node.get();
   Pending* pending;
   if (nested_) {
-    auto& slot = own_[to];
+    auto& slot = (*own_)[to];
     if (!slot) {
       slot = std::make_unique<Pending>();
       heap_.push_back(edge.node);
@@ -146,8 +145,8 @@ void Pass::add(const Edge& edge, Tensor g) {
 Tensors Pass::take(Node* node) {
   Tensors grads;
   if (nested_) {
-    grads = std::move(own_[node]->grads);
-    own_.erase(node);
+    grads = std::move((*own_)[node]->grads);
+    own_->erase(node);
   } else {
     grads = std::move(node->pending->grads);
     delete node->pending;
@@ -173,6 +172,7 @@ void Pass::find_inputs() {
 // Only nodes that lead to a wanted input are run.
 void Pass::find_needed() {
   if (!limited_) return;
+  std::unordered_set<Node*>& needed = needed_.emplace();
   std::vector<Node*> all, stack;
   std::unordered_set<Node*> seen;
   for (const Ref<Node>& root : heap_)
@@ -185,11 +185,11 @@ void Pass::find_needed() {
       if (e.node && seen.insert(e.node.get()).second) stack.push_back(e.node.get());
   }
   std::sort(all.begin(), all.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
-  for (const Capture& c : captures_) needed_.insert(c.node);
+  for (const Capture& c : captures_) needed.insert(c.node);
   for (Node* n : all)
     for (const Edge& e : n->edges)
-      if (e.node && needed_.count(e.node.get())) {
-        needed_.insert(n);
+      if (e.node && needed.count(e.node.get())) {
+        needed.insert(n);
         break;
       }
 }

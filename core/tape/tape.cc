@@ -7,7 +7,7 @@
 
 namespace lampas::tape {
 
-constinit thread_local Modes modes;
+LAMPAS_STATIC_TLS constinit thread_local Modes modes;
 std::string (*script_position)() = nullptr;
 
 namespace {
@@ -282,8 +282,9 @@ AccumulateGrad::~AccumulateGrad() {
 Tensors AccumulateGrad::apply(const Tensors& grads) {
   Tensor g = grads[0];
   Meta& meta = meta_of(leaf);
-  for (const Hook& hook : std::vector<Hook>(meta.hooks))
-    if (Tensor replaced = hook.call(g)) g = replaced;
+  if (!meta.hooks.empty())  // a hook may remove itself: walk over a copy
+    for (const Hook& hook : std::vector<Hook>(meta.hooks))
+      if (Tensor replaced = hook.call(g)) g = replaced;
   if (!g.defined() || !leaf->requires_grad) return {};
   if (!meta.grad.defined()) {
     // Taken over when nobody else holds it; a view or a tensor of other layout is copied.
@@ -302,7 +303,8 @@ Tensors AccumulateGrad::apply(const Tensors& grads) {
   } else {
     arithmetic.add_(meta.grad, g);
   }
-  for (const Hook& hook : std::vector<Hook>(meta.after_accumulate)) hook.call(leaf);
+  if (!meta.after_accumulate.empty())
+    for (const Hook& hook : std::vector<Hook>(meta.after_accumulate)) hook.call(leaf);
   return {};
 }
 

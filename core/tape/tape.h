@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/reuse.h"
 #include "runtime/tensor.h"
 
 namespace lampas::tape {
@@ -74,7 +75,13 @@ struct Modes {
   bool anomaly = false;
   bool anomaly_checks_nan = true;
 };
-extern constinit thread_local Modes modes;
+// Every call reads it: without the call to __tls_get_addr that a shared library makes otherwise.
+#if defined(__GLIBC__)
+#define LAMPAS_STATIC_TLS [[gnu::tls_model("initial-exec")]]
+#else
+#define LAMPAS_STATIC_TLS
+#endif
+LAMPAS_STATIC_TLS extern constinit thread_local Modes modes;
 inline bool grad_enabled() { return modes.grad; }
 inline void set_grad_enabled(bool on) { modes.grad = on; }
 inline bool inference_enabled() { return modes.inference; }
@@ -128,7 +135,7 @@ class Backward {
 };
 
 template <class F>
-struct FormulaNode final : Node {
+struct FormulaNode final : Node, Reused<FormulaNode<F>> {
   explicit FormulaNode(F formula) : formula(std::move(formula)) {}
   F formula;  // Tensors(const Backward&): one gradient per input
   InlineVector<Saved, 2> kept;
@@ -238,7 +245,7 @@ inline bool is_leaf(const Tensor& x) { return !x->meta || !x->meta->grad_fn; }
 inline bool is_view(const Tensor& x) { return x->meta && x->meta->base.defined(); }
 
 // Leaf gradients end here.
-struct AccumulateGrad final : Node {
+struct AccumulateGrad final : Node, Reused<AccumulateGrad> {
   explicit AccumulateGrad(const Tensor& leaf);
   ~AccumulateGrad() override;
   Tensors apply(const Tensors& grads) override;
