@@ -25,6 +25,7 @@ Node::Node() = default;
 Node::~Node() = default;
 
 void Node::destroy(Node* node) {
+  if (node->rest()) return;
   dying.push_back(node);
   if (draining) return;
   draining = true;
@@ -48,10 +49,16 @@ Edge edge_of(const Tensor& x) {
   if (x->meta && x->meta->borrowed && !x->meta->grad_fn) return {};
   if (Ref<Node> node = grad_fn(x)) return {std::move(node), x->meta->output};
   Meta& meta = meta_of(x);
-  if (meta.accumulator) return {Ref<Node>(meta.accumulator), 0};
-  Ref<Node> node = Ref<Node>::adopt(new AccumulateGrad(x));
-  meta.accumulator = node.get();
-  return {std::move(node), 0};
+  if (AccumulateGrad* known = meta.accumulator) {
+    if (!known->leaf.defined()) {  // it rested
+      known->leaf = x;
+      known->outputs[0] = {x.sizes(), x.dtype(), x.device()};
+      finish(known);
+    }
+    return {Ref<Node>(known), 0};
+  }
+  meta.accumulator = new AccumulateGrad(x);
+  return {Ref<Node>::adopt(meta.accumulator), 0};
 }
 
 void attach(Node* node, std::initializer_list<In> inputs) {
@@ -115,6 +122,7 @@ void forget(TensorImpl* dying) {
   if (meta->retains_grad && meta->grad_fn && meta->grad_fn->extras)
     std::erase_if(meta->grad_fn->extras->retained,
                   [&](const auto& entry) { return entry.tensor == dying; });
+  delete meta->accumulator;  // resting: it would hold the leaf otherwise
   meta->~Meta();
   Reuse<Meta>::give(meta);
 }
@@ -276,7 +284,14 @@ AccumulateGrad::AccumulateGrad(const Tensor& x) : leaf(x) {
 }
 
 AccumulateGrad::~AccumulateGrad() {
-  if (leaf->meta && leaf->meta->accumulator == this) leaf->meta->accumulator = nullptr;
+  if (leaf.defined() && leaf->meta && leaf->meta->accumulator == this)
+    leaf->meta->accumulator = nullptr;
+}
+
+bool AccumulateGrad::rest() {
+  if (extras || leaf->refs == 1 || !leaf->meta || leaf->meta->accumulator != this) return false;
+  leaf = Tensor();
+  return true;
 }
 
 Tensors AccumulateGrad::apply(const Tensors& grads) {

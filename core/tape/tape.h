@@ -64,6 +64,8 @@ struct Node {
   // Gradients of the outputs in (undefined where none arrived); out: one per edge, undefined for
   // zero.
   virtual Tensors apply(const Tensors& grads) = 0;
+  // At the last reference: true when the object stays, for a later graph.
+  virtual bool rest() { return false; }
   virtual void release() {}  // drops saved tensors; called after backward without retain_graph
   static void destroy(Node* node);  // iterative: a chain of a million nodes must not recurse
 };
@@ -227,7 +229,8 @@ struct Meta {
   Tensor grad;
   Ref<Node> grad_fn;            // null for leaves
   uint32_t output = 0;          // which output of grad_fn this tensor is
-  Node* accumulator = nullptr;  // the leaf's AccumulateGrad while a graph holds it; not owned
+  // The leaf's AccumulateGrad. While no graph holds it, it rests here without its leaf, owned.
+  struct AccumulateGrad* accumulator = nullptr;
   bool retains_grad = false;
   // A view made under no_grad says that it requires grad because its base does, but leads nowhere.
   bool borrowed = false;
@@ -249,6 +252,7 @@ struct AccumulateGrad final : Node, Reused<AccumulateGrad> {
   explicit AccumulateGrad(const Tensor& leaf);
   ~AccumulateGrad() override;
   Tensors apply(const Tensors& grads) override;
+  bool rest() override;
   Tensor leaf;
 };
 

@@ -106,6 +106,34 @@ def deep(t):
     return x.grad
 
 
+@case
+def leaf_of_several_graphs(t):
+    """A leaf's node may outlive its graph: the next one must see what the leaf has become."""
+    x = t.ones(2, 3, requires_grad=True)
+    hooked = []
+    for shape, dtype in [((2, 3), t.float32), ((4,), t.float32), ((5, 1), t.float64)]:
+        x.grad = None
+        x.data = t.full(shape, 2.0, dtype=dtype)
+        (x * x).sum().backward()
+        y = x * 3
+        node = y.grad_fn.next_functions[0][0]
+        node.register_hook(lambda *_: hooked.append(1))
+        del y, node
+        (x * 5).sum().backward()
+        hooked.append(x.grad)
+    x.register_hook(lambda g: g * 100)
+    (x * x).sum().backward()
+    first, second = x * 1, x * 2
+    del first
+    second.sum().backward()
+    total = x.grad.clone()
+    del x
+    second = t.ones(1, requires_grad=True) * 2  # the leaf lives in the graph alone
+    leaf = second.grad_fn.next_functions[0][0].variable
+    second.backward()
+    return hooked, total, leaf.grad
+
+
 @pytest.mark.parametrize("function", CASES, ids=lambda f: f.__name__)
 def test_agrees(function):
     agree(function)
