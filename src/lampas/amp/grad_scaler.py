@@ -1,6 +1,7 @@
 """GradScaler: losses are multiplied before backward so that float16 gradients do not vanish."""
 
 import lampas
+from lampas import _core
 
 
 class GradScaler:
@@ -50,14 +51,10 @@ class GradScaler:
             raise RuntimeError(
                 "unscale_() has already been called on this optimizer since the last update()."
             )
-        infinite = False
-        for group in optimizer.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    with lampas.no_grad():
-                        p.grad.mul_(1.0 / self._scale)
-                        infinite = infinite or not bool(p.grad.isfinite().all())
-        self._found[id(optimizer)] = infinite
+        gradients = [
+            p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+        ]
+        self._found[id(optimizer)] = not _core.unscale_all_(gradients, 1.0 / self._scale)
 
     def step(self, optimizer, *args, **kwargs):
         """optimizer.step(), unless a gradient is infinite or NaN."""

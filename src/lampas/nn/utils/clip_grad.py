@@ -4,6 +4,7 @@ import types
 import warnings
 
 import lampas
+from lampas import _core
 
 
 def _gradients(parameters):
@@ -23,10 +24,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     norm_type = float(norm_type)
     if not tensors:
         return lampas.tensor(0.0)
-    device = tensors[0].device
-    with lampas.no_grad():
-        norms = [tensor.norm(norm_type).to(device) for tensor in tensors]
-        total = lampas.stack(norms).norm(norm_type)
+    total = _core.total_norm(tensors, norm_type)
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from "
@@ -45,8 +43,7 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
     with lampas.no_grad():
         # Multiplying by 1 costs less than asking a device whether it is 1.
         scale = lampas.clamp(float(max_norm) / (total_norm + 1e-6), max=1.0)
-        for grad in gradients:
-            grad.mul_(scale.to(grad.device))
+    _core.scale_all_(gradients, scale)
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
