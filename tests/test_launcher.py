@@ -160,7 +160,7 @@ def test_metadata_and_specs_answer_before_the_import(program):
     """)
     lines = out.splitlines()
     assert lines[0] == "True torchvision False"
-    assert lines[1] == "2.8.0+lampas 0.23.0+lampas torch"
+    assert lines[1] == "2.13.0+lampas 0.28.0+lampas torch"
     assert lines[2] == "None None"
     assert "torch-something" in lines[3]
     assert lines[4].startswith("True ") and lines[4].endswith("sgd.py")

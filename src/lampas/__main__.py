@@ -27,7 +27,7 @@ def _parser():
         usage="python -m lampas run [options] (script.py | -m module | -c statements) [args ...]",
     )
     run.add_argument(
-        "--torch-version", metavar="V", help="what torch.__version__ reads (default 2.8.0+lampas)"
+        "--torch-version", metavar="V", help="what torch.__version__ reads (default 2.13.0+lampas)"
     )
     run.add_argument(
         "--only", metavar="NAME[,NAME...]",

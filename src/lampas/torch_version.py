@@ -81,7 +81,7 @@ _RELATIONS = {f"__{name}__": getattr(operator, name) for name in ("lt", "le", "e
 for _name in _RELATIONS:
     setattr(TorchVersion, _name, _relation(_name))
 
-DEFAULT = "2.8.0+lampas"
+DEFAULT = "2.13.0+lampas"  # what the package behaves like
 __version__ = TorchVersion(os.environ.get("LAMPAS_TORCH_VERSION") or DEFAULT)
 
 
