@@ -52,7 +52,10 @@ class GradScaler:
                 "unscale_() has already been called on this optimizer since the last update()."
             )
         gradients = [
-            p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+            p.grad
+            for group in optimizer.param_groups
+            for p in group["params"]
+            if p.grad is not None
         ]
         self._found[id(optimizer)] = not _core.unscale_all_(gradients, 1.0 / self._scale)
 
