@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "cpu/division.h"
 #include "cpu/strided.h"
 #include "runtime/parallel.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int64_t kGrain = 32768;  // elements moved by one chunk
 constexpr int64_t kPiece = 512;    // elements of a row that one thread writes
+constexpr int64_t kAhead = 8192;   // bytes of rows that are fetched before they are copied
 
 // Calls body(k, index) for every position k in [begin, end) of an index tensor.
 template <class F>
@@ -27,6 +29,39 @@ void each_index(const Tensor& index, int64_t begin, int64_t end, F&& body) {
   for (int64_t d = 0; d < index.dim(); ++d) box.add(index.size(d), {index.stride(d)});
   Cursor<1> cursor(box, begin);
   for (int64_t k = begin; k < end; ++k, cursor.next()) body(k, data[cursor.at[0]]);
+}
+
+// Rows that are copied from anywhere: the CPU foresees no row's beginning, so it is told the row
+// that comes kAhead bytes later. The rest of a row longer than a page it foresees itself.
+class RowsAhead {
+ public:
+  explicit RowsAhead(int64_t row_bytes)
+      : count_(ceil_div(kAhead, row_bytes)), bytes_(std::min<int64_t>(row_bytes, 4096)) {}
+  // at[k ... stop): offsets of rows from `source` that are about to be copied, by this chunk or the
+  // next.
+  template <class T>
+  void begin(const T* source, const int64_t* at, int64_t k, int64_t stop) const {
+    for (int64_t i = k; i < std::min(stop, k + count_); ++i) fetch(source + at[i]);
+  }
+  // Row k is about to be copied.
+  template <class T>
+  void next(const T* source, const int64_t* at, int64_t k, int64_t stop) const {
+    if (k + count_ < stop) fetch(source + at[k + count_]);
+  }
+
+ private:
+  void fetch(const void* row) const {
+    for (int64_t i = 0; i < bytes_; i += 64) __builtin_prefetch(static_cast<const char*>(row) + i);
+  }
+
+  int64_t count_, bytes_;
+};
+
+// Rows that one chunk copies. Cut finely enough that threads end together once there is so much
+// work that waking one pays.
+int64_t rows_grain(int64_t rows, int64_t row) {
+  int64_t grain = rows * row >= 2 * kGrain ? kGrain / 2 : kGrain;
+  return std::max<int64_t>(grain / row, 1);
 }
 
 // The dimensions outside the block, those with large steps in the written tensor first.
@@ -123,19 +158,23 @@ void index(Tensor& y, const Tensor& x, const Tensor& offsets, const IndexPlan& p
     using T = decltype(tag);
     T* to = y.data<T>();
     const T* from = x.data<T>();
-    parallel_for(outer * n, std::max<int64_t>(kGrain / row, 1), [&](int64_t begin, int64_t end) {
+    bool copied = rows && step[0] == 1 && step[1] == 1;
+    RowsAhead ahead(row * x.item_size());
+    parallel_for(outer * n, rows_grain(outer * n, row), [&](int64_t begin, int64_t end) {
       Cursor<2> cursor(box, begin / n);
       for (int64_t k = begin % n, left = end - begin; left > 0; k = 0, cursor.next()) {
         int64_t stop = std::min(n, k + left);
         left -= stop - k;
         const T* source = from + cursor.at[0];
         T* target = to + cursor.at[1] + k * plan.y_step;
+        if (copied) ahead.begin(source, at, k, n);
         for (; k < stop; ++k, target += plan.y_step) {
           const T* element = source + at[k];
-          if (!rows)
-            *target = *element;
-          else if (step[0] == 1 && step[1] == 1)
+          if (copied) {
+            ahead.next(source, at, k, n);
             std::copy_n(element, row, target);
+          } else if (!rows)
+            *target = *element;
           else
             for (int64_t j = 0; j < row; ++j) target[j * step[1]] = element[j * step[0]];
         }

@@ -28,6 +28,7 @@ PyMODINIT_FUNC PyInit__core() {
     Object module(checked(PyModule_Create(&definition)));
     lampas::ops::set_up_tape();
     add_runtime(module.get());
+    add_files(module.get());
     add_small_types(module.get());
     add_override(module.get());
     add_python_operator(module.get());

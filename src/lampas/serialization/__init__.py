@@ -32,6 +32,7 @@ from lampas.serialization.options import (
     get_crc32_options,
     get_default_load_endianness,
     get_default_mmap_options,
+    maps_shared,
     set_crc32_options,
     set_default_load_endianness,
     set_default_mmap_options,
@@ -125,15 +126,15 @@ def save(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
         )
     if not _is_path(f):
-        writer = _writer(obj, "archive", pickle_protocol, _use_new_zipfile_serialization)
+        writer, _ = _writer(obj, "archive", pickle_protocol, _use_new_zipfile_serialization)
         writer(f, not _disable_byteorder_record)
         return
     from lampas.serialization.atomic import WriteError, replacing
 
     folder = zip_format.folder_name(f)
-    writer = _writer(obj, folder, pickle_protocol, _use_new_zipfile_serialization)
+    writer, size = _writer(obj, folder, pickle_protocol, _use_new_zipfile_serialization)
     try:
-        with replacing(f) as file:
+        with replacing(f, size) as file:
             writer(file, not _disable_byteorder_record)
     except (WriteError, IsADirectoryError):
         raise
@@ -144,15 +145,19 @@ def save(
 
 
 def _writer(obj, folder, protocol, as_zip):
-    """A function that writes `obj` to a file. What cannot be pickled fails before a zip begins."""
+    """A function that writes `obj` to a file, and how many bytes the file has at least. What cannot
+    be pickled fails before a zip begins."""
     if not as_zip:
         from lampas.serialization import legacy
 
-        return lambda file, with_byteorder: legacy.write(file, obj, protocol)
+        return (lambda file, with_byteorder: legacy.write(file, obj, protocol)), 0
+
     content, storages = zip_format.pickled(obj, protocol)
-    return lambda file, with_byteorder: zip_format.write(
-        file, folder, content, storages, with_byteorder
-    )
+
+    def write(file, with_byteorder):
+        zip_format.write(file, folder, content, storages, with_byteorder)
+
+    return write, sum(storage.nbytes() for storage in storages.values())
 
 
 def load(
@@ -179,7 +184,8 @@ def load(
     options = {key: value for key, value in pickle_load_args.items() if key == "encoding"}
     if not weights_only:
         options = {"encoding": "utf-8", **pickle_load_args, "module": pickle_module}
-    with _opened(f) as file:
+    # Writes to a shared mapping go to the file.
+    with _opened(f, "r+b" if mmap and maps_shared() else "rb") as file:
         try:
             return _load(file, f, restorer(map_location), weights_only, mmap, options)
         except UnpicklingError as error:
@@ -213,8 +219,7 @@ def _load(file, path, restore, weights_only, mmap, options):
     head = file.read(512)
     file.seek(start)
     if head.startswith(zip_format.MAGIC):
-        mapped_path = path if mmap else None
-        return zip_format.read(file, mapped_path, restore, read_pickle, options, weights_only)
+        return zip_format.read(file, bool(mmap), restore, read_pickle, options, weights_only)
     if mmap:
         raise RuntimeError(
             "mmap can only be used with files saved with "
@@ -236,9 +241,9 @@ def _is_path(f):
     return isinstance(f, (str, bytes, os.PathLike))
 
 
-def _opened(f):
+def _opened(f, mode="rb"):
     if _is_path(f):
-        return open(f, "rb")
+        return open(f, mode)
     for method in ("seek", "tell", "read"):
         if not hasattr(f, method):
             raise AttributeError(

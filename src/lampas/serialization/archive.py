@@ -8,7 +8,7 @@ import os
 import struct
 import zipfile
 
-from lampas.serialization.checksums import Checksums
+from lampas import _core
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _DAMAGED = (
@@ -19,16 +19,11 @@ _DAMAGED = (
 
 
 class ArchiveReader:
-    """Reads records of a zip in a seekable file. RuntimeError for whatever is wrong with it.
-
-    As a `with` block it checks large records beside the reading of the next ones; damage is
-    reported by `check` at the latest.
-    """
+    """Reads records of a zip in a seekable file. RuntimeError for whatever is wrong with it."""
 
     def __init__(self, file):
         self._file = file
-        self._checksums = Checksums()
-        self._unchecked = []  # (name, function that waits for the checksum)
+        self._handle = _handle(file)  # of a file of the system: read by several threads
         try:
             self._size = file.seek(0, os.SEEK_END)
             self._size = file.tell() if self._size is None else self._size
@@ -37,12 +32,6 @@ class ArchiveReader:
             raise RuntimeError(_DAMAGED.format(_directory_damage(error))) from None
         except (ValueError, OverflowError, struct.error, NotImplementedError, EOFError) as error:
             raise RuntimeError(_DAMAGED.format(error)) from None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._checksums.__exit__()
 
     def _directory(self):
         with zipfile.ZipFile(self._file) as directory:
@@ -69,31 +58,34 @@ class ArchiveReader:
     def read(self, name):
         """The record's bytes."""
         data = bytearray(self.size(name))
-        self.read_into(name, memoryview(data))
-        self.check()
+        self.read_into(name, data)
         return data
 
-    def read_into(self, name, view):
-        """Fill a writable view, as large as the record, with its bytes."""
-        self._file.seek(self.offset(name))
+    def read_into(self, name, data):
+        """Fill a writable buffer, as large as the record, with its bytes."""
+        start = self.offset(name)
+        if self._handle is not None:
+            checksum = _core._read_at(self._handle, start, data)
+        else:
+            checksum = self._read_through(start, memoryview(data))
+        if checksum is None:
+            raise RuntimeError(_DAMAGED.format(f"record {name} is cut short"))
+        # 0 stands for none, after `set_crc32_options(False)` or `skip_data`.
+        if self._info(name).CRC not in (0, checksum):
+            raise RuntimeError(
+                _DAMAGED.format(f"record {name} has a wrong checksum, its bytes were changed")
+            )
+
+    def _read_through(self, start, view):
+        """Fill a view by the file's own methods. Its checksum, or None where the file ends."""
+        self._file.seek(start)
         done = 0
         while done < len(view):
             count = self._file.readinto(view[done:])
             if not count:
-                raise RuntimeError(_DAMAGED.format(f"record {name} is cut short"))
+                return None
             done += count
-        # 0 stands for none, after `set_crc32_options(False)` or `skip_data`.
-        if self._info(name).CRC:
-            self._unchecked.append((name, self._checksums.start(view)))
-
-    def check(self):
-        """Wait for the checksums of what was read. RuntimeError for a wrong one."""
-        while self._unchecked:
-            name, checksum = self._unchecked.pop()
-            if checksum() != self._info(name).CRC:
-                raise RuntimeError(
-                    _DAMAGED.format(f"record {name} has a wrong checksum, its bytes were changed")
-                )
+        return _core._crc32(view)
 
     def offset(self, name):
         """Where the record's bytes begin in the file."""
@@ -140,6 +132,13 @@ def _directory_damage(error):
     """What PyTorch says of a file without a directory; else what is wrong with the directory."""
     missing = "not a zip file" in str(error)
     return "failed finding central directory" if missing else f"invalid header: {error}"
+
+
+def _handle(file):
+    """The descriptor of a file that is only read, None for other objects: a `fileno` alone does
+    not promise that the system's bytes are those that the object reads."""
+    raw = file.raw if type(file) is io.BufferedReader else file
+    return raw.fileno() if type(raw) is io.FileIO else None
 
 
 def seekable(file):

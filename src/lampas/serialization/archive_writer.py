@@ -5,9 +5,8 @@ Only `write` is asked of the file, each byte is written once and in order. Readi
 
 import collections
 import struct
-import zlib
 
-from lampas.serialization.checksums import Checksums
+from lampas import _core
 
 ALIGNMENT = 64  # of a record's first byte in the file, so that it can be mapped
 WIDE = 0xFFFFFFFF  # sizes and places from here on need the 64-bit fields
@@ -38,21 +37,14 @@ class ArchiveWriter:
         self._place = 0
 
     def write(self, records):
-        """Write pairs (name, data). The next checksum is computed while a record is written."""
-        with Checksums() as checksums:
-            waiting = collections.deque()
-            for name, data in records:
-                checksum = checksums.start(data if self._has_checksums else b"")
-                waiting.append((name, data, checksum))
-                if len(waiting) > 2:
-                    self._record(*waiting.popleft())
-            while waiting:
-                self._record(*waiting.popleft())
+        """Write pairs (name, data)."""
+        for name, data in records:
+            self._record(name, data, _core._crc32(data) if self._has_checksums else 0)
 
     def checksum(self):
         """A number of 40 digits that follows from what was written so far."""
         content = struct.pack(f"<{len(self._entries)}L", *(entry.crc for entry in self._entries))
-        low, high = zlib.crc32(content), zlib.crc32(content, 0x9E3779B9)
+        low, high = _core._crc32(content), _core._crc32(content, 0x9E3779B9)
         return f"{low:020d}{high:020d}"
 
     def close(self):
@@ -63,7 +55,7 @@ class ArchiveWriter:
 
     def _record(self, name, data, checksum):
         path = f"{self._folder}/{name}".encode()
-        entry = _Entry(path, checksum(), len(data), self._place)
+        entry = _Entry(path, checksum, len(data), self._place)
         wide = _is_wide(entry.size)
         extra = struct.pack("<2H2Q", 1, 16, entry.size, entry.size) if wide else b""
         extra += self._padding(len(path) + len(extra))

@@ -16,6 +16,8 @@ import os
 import stat
 import threading
 
+from lampas import _core
+
 _LARGE = 8 << 20  # bytes
 _LONGEST = 80  # characters of a target's name in the `.part` file's name; 255 bytes at most
 
@@ -25,8 +27,11 @@ class WriteError(OSError, RuntimeError):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, size=0):
     """A file to write, which takes the place of `path` when the block ends without an exception.
+
+    At least `size` bytes are expected: a large file gets room for them first, which finds a full
+    disk before anything is written and saves the system work.
 
     A link stays, what it leads to is replaced. Permissions (and the owner, as far as allowed) of
     an existing file are kept, and one that may not be written is refused as `open` does. What is
@@ -52,6 +57,8 @@ def replacing(path):
     try:
         with os.fdopen(handle, "wb") as file:
             _take_over(handle, before)
+            if size >= _LARGE:
+                _core._reserve_space(handle, size)
             yield file
             file.flush()
             _durable(handle)

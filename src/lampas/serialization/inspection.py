@@ -11,7 +11,8 @@ def get_unsafe_globals_in_checkpoint(f):
     from lampas.serialization import _opened, archive
     from lampas.serialization.allowed import find_global
 
-    with _opened(f) as file, archive.ArchiveReader(archive.seekable(file)) as reader:
+    with _opened(f) as file:
+        reader = archive.ArchiveReader(archive.seekable(file))
         content = bytes(reader.read("data.pkl"))
     unsafe = set()
     for path in _globals(content):

@@ -57,38 +57,45 @@ def _records(content, storages, with_byteorder):
     yield "version", b"3\n"
 
 
-def read(file, mapped_path, restore, read_pickle, pickle_options, weights_only):
-    """The object in a zip; storages are mapped where `mapped_path` is given."""
-    with ArchiveReader(seekable(file)) as reader:
-        if "constants.pkl" in reader:
-            if weights_only:
-                raise RuntimeError(TORCHSCRIPT_REFUSED + UNSAFE_MESSAGE)
-            raise NotImplementedError(
-                "this is a TorchScript archive, which Lampas does not run; save the model's "
-                "state_dict() with torch.save and load that"
-            )
-        swap = _byteorder(reader) != sys.byteorder
-        mapped = _mapped(mapped_path) if mapped_path is not None else None
-        if mapped is not None and swap:
-            raise NotImplementedError("mmap of a checkpoint in the other byte order")
-        loaded = {}
+def read(file, maps, restore, read_pickle, pickle_options, weights_only):
+    """The object in a zip; with `maps` its storages are those of the file, which is a real one."""
+    reader = ArchiveReader(seekable(file))
+    if "constants.pkl" in reader:
+        if weights_only:
+            raise RuntimeError(TORCHSCRIPT_REFUSED + UNSAFE_MESSAGE)
+        raise NotImplementedError(
+            "this is a TorchScript archive, which Lampas does not run; save the model's "
+            "state_dict() with torch.save and load that"
+        )
+    swap = _byteorder(reader) != sys.byteorder
+    mapped = _mapped(file) if maps else None
+    if mapped is not None and swap:
+        raise NotImplementedError("mmap of a checkpoint in the other byte order")
+    loaded = {}
 
-        def persistent_load(reference):
-            dtype, key, location, count = storage_reference(reference)
-            if key not in loaded:
-                # A complex number is two numbers, each with a byte order of its own.
-                width = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
-                size = count * dtype.itemsize
-                storage = _storage(reader, f"data/{key}", size, mapped, swap and width)
-                loaded[key] = restored(restore, storage, location)
-            if dtype is lampas.bool:
-                clean_bools(loaded[key])
-            return TypedStorage._over(loaded[key], dtype)
+    def persistent_load(reference):
+        dtype, key, location, count = storage_reference(reference)
+        if key not in loaded:
+            # A complex number is two numbers, each with a byte order of its own.
+            width = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
+            size = count * dtype.itemsize
+            record = f"data/{key}"
+            if reader.size(record) != size:
+                raise RuntimeError(
+                    f"storage {record} should have {size} bytes, but its record has "
+                    f"{reader.size(record)}"
+                )
+            if mapped is not None:
+                storage = _mapped_record(reader, record, mapped, width)
+            else:
+                storage = _read_record(reader, record, swap and width)
+            loaded[key] = restored(restore, storage, location)
+        if dtype is lampas.bool:
+            clean_bools(loaded[key])
+        return TypedStorage._over(loaded[key], dtype)
 
-        content = bytes(reader.read("data.pkl"))
-        result = read_pickle(content, persistent_load, **pickle_options)[0]
-        reader.check()
-        return result
+    content = bytes(reader.read("data.pkl"))
+    return read_pickle(content, persistent_load, **pickle_options)[0]
 
 
 def _byteorder(reader):
@@ -100,31 +107,38 @@ def _byteorder(reader):
     return order.decode("ascii")
 
 
-def _storage(reader, name, size, mapped, swap):
-    if reader.size(name) != size:
-        raise RuntimeError(
-            f"storage {name} should have {size} bytes, but its record has {reader.size(name)}"
-        )
-    if mapped is not None:
-        return mapped_storage(mapped, reader.offset(name), size)
-    storage = lampas.UntypedStorage(size)
+def _read_record(reader, name, swap):
+    """A new storage with a record's bytes; elements of `swap` bytes are turned around."""
+    storage = lampas.UntypedStorage(reader.size(name))
     target = storage_bytes(storage)
     if options.skips_data():
-        target[:] = bytes(size)
+        target[:] = bytes(len(target))
         return storage
     reader.read_into(name, target)
     if swap:
-        reader.check()  # of the bytes as they are in the file
         swap_bytes(target, swap)
     return storage
 
 
-def _mapped(path):
-    """The file in memory. Writes stay in this process unless `options` says otherwise."""
-    shared = options.maps_shared()
-    with open(path, "r+b" if shared else "rb") as file:
-        access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
-        return mmap.mmap(file.fileno(), 0, access=access)
+def _mapped_record(reader, name, mapped, width):
+    """A storage over a record in the mapped file. PyTorch's files and ours align records; another
+    program's may not, and elements of `width` bytes must lie where such elements may."""
+    start = reader.offset(name)
+    if start % width == 0:
+        return mapped_storage(mapped, start, reader.size(name))
+    if options.maps_shared():
+        raise NotImplementedError(f"shared mmap of the record {name}, which is not aligned")
+    return _read_record(reader, name, 0)
+
+
+def _mapped(file):
+    """The open file in memory. Writes stay in this process unless `options` says otherwise.
+
+    Every record is known to lie inside the file as it was opened. A file that another program cuts
+    afterwards ends this one when the missing part is touched: that is how the system maps.
+    """
+    access = mmap.ACCESS_WRITE if options.maps_shared() else mmap.ACCESS_COPY
+    return mmap.mmap(file.fileno(), 0, access=access)
 
 
 def folder_name(path):
