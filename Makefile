@@ -22,7 +22,7 @@ help:
 	@echo "make demo      train LeNet on handwritten digits, write demo/report.png"
 	@echo "make test      build and run the test suite (installs PyTorch as the oracle)"
 	@echo "make test-full every operator by dtype, layout and form against PyTorch: for the night"
-	@echo "make bench     overheads and speed beside PyTorch, measured in one run"
+	@echo "make bench     everyday workloads beside PyTorch, a table in benchmarks/results: 12 minutes"
 	@echo "make sanitize  the test suite under AddressSanitizer and UBSan"
 	@echo "make wheel     a wheel in dist/"
 	@echo "make lint      ruff, clang-format, stubs"
@@ -67,7 +67,7 @@ test-full: build $(VENV)/.test
 	$(PY) tests/full/run.py $(ARGS)
 
 bench: build $(VENV)/.test
-	$(PY) benchmarks/overhead.py $(ARGS)
+	$(PY) benchmarks/table.py $(ARGS)
 
 # A second build beside a copy of the package. LeakSanitizer is off: the interpreter and PyTorch
 # keep memory until exit on purpose. Tests of whole programs and of child processes are left out:
