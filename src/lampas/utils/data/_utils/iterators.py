@@ -114,11 +114,20 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             self._collate_fn,
             self._drop_last,
         )
-        if getattr(self._dataset_fetcher, "reader", None) is not None:
-            whole = batched.index_batches(self._index_sampler, self._dataset)
-            self._sampler_iter = whole or self._sampler_iter
+        self._batches = self._whole_batches()
+
+    def _whole_batches(self):
+        """The epoch's batches as an iterator that asks no sampler in between; None where each batch
+        must be asked for."""
+        reader = getattr(self._dataset_fetcher, "reader", None)
+        if reader is None:
+            return None
+        rows = batched.index_batches(self._index_sampler, self._dataset)
+        return None if rows is None else map(reader, rows)
 
     def _next_data(self):
+        if self._batches is not None:
+            return self._pinned(next(self._batches))
         return self._pinned(self._dataset_fetcher.fetch(self._next_index()))
 
 
