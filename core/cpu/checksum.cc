@@ -115,9 +115,45 @@ CARRYLESS uint32_t by_products(uint32_t state, const unsigned char* data, size_t
   return by_tables(by_tables(0, rest, 16), data, bytes);
 }
 
+#define WIDE_CARRYLESS __attribute__((target("pclmul,sse4.1,avx512f,vpclmulqdq")))
+
+WIDE_CARRYLESS inline __m512i folded(__m512i x, __m512i by, const unsigned char* next) {
+  __m512i low = _mm512_clmulepi64_epi128(x, by, 0x00), high = _mm512_clmulepi64_epi128(x, by, 0x11);
+  return _mm512_ternarylogic_epi64(low, high, _mm512_loadu_si512(next), 0x96);
+}
+
+// At least 256 bytes: the same with registers of four such halves each.
+WIDE_CARRYLESS uint32_t by_wide_products(uint32_t state, const unsigned char* data, size_t bytes) {
+  constexpr Factors kFour = factors(2048);
+  auto low = static_cast<int64_t>(kFour.low), high = static_cast<int64_t>(kFour.high);
+  __m512i four = _mm512_set_epi64(high, low, high, low, high, low, high, low);
+  __m512i first = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, state);
+  __m512i a = _mm512_xor_si512(_mm512_loadu_si512(data), first);
+  __m512i b = _mm512_loadu_si512(data + 64), c = _mm512_loadu_si512(data + 128);
+  __m512i d = _mm512_loadu_si512(data + 192);
+  for (data += 256, bytes -= 256; bytes >= 256; data += 256, bytes -= 256) {
+    a = folded(a, four, data);
+    b = folded(b, four, data + 64);
+    c = folded(c, four, data + 128);
+    d = folded(d, four, data + 192);
+  }
+  alignas(64) unsigned char rest[256];  // has the same sum as everything so far
+  _mm512_store_si512(rest, a);
+  _mm512_store_si512(rest + 64, b);
+  _mm512_store_si512(rest + 128, c);
+  _mm512_store_si512(rest + 192, d);
+  state = by_products(0, rest, sizeof rest);
+  return bytes >= 64 ? by_products(state, data, bytes) : by_tables(state, data, bytes);
+}
+
 bool has_products() {
   static const bool has = isa() != Isa::baseline && __builtin_cpu_supports("pclmul") &&
                           __builtin_cpu_supports("sse4.1");
+  return has;
+}
+bool has_wide_products() {
+  static const bool has =
+      has_products() && isa() == Isa::avx512 && __builtin_cpu_supports("vpclmulqdq");
   return has;
 }
 #endif
@@ -127,6 +163,7 @@ bool has_products() {
 uint32_t crc32(const void* data, size_t bytes, uint32_t before) {
   auto* from = static_cast<const unsigned char*>(data);
 #if defined(__x86_64__)
+  if (bytes >= 1024 && has_wide_products()) return ~by_wide_products(~before, from, bytes);
   if (bytes >= 64 && has_products()) return ~by_products(~before, from, bytes);
 #endif
   return ~by_tables(~before, from, bytes);
