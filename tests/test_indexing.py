@@ -224,3 +224,28 @@ def test_embedding_renorm():
         return weight
 
     agree(body)
+
+
+@pytest.mark.parametrize("width", [1, 3, 16, 100, 784, 1025, 5000])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "complex128"])
+def test_many_rows(width, dtype):
+    """Enough rows for several threads and for fetching ahead, which may not pass the last one."""
+    for count, taken in ((300, 1), (300, 2), (300, 97), (7, 500)):
+        values = (torch.arange(count * width) % 251).reshape(count, width).to(getattr(torch, dtype))
+        index = (torch.arange(taken) * 7919) % (2 * count) - count
+        ours, at = lampas.from_numpy(values.numpy()), lampas.from_numpy(index.numpy())
+        expected = values[index]
+        for threads in (1, 2, 7):
+            before = lampas.get_num_threads()
+            lampas.set_num_threads(threads)
+            try:
+                found = ours[at], ours[:, : width // 2 + 1][at], ours.t()[:, at]
+            finally:
+                lampas.set_num_threads(before)
+            assert found[0].numpy().tobytes() == expected.numpy().tobytes()
+            part = expected[:, : width // 2 + 1].contiguous()
+            assert found[1].contiguous().numpy().tobytes() == part.numpy().tobytes()
+            assert (
+                found[2].contiguous().numpy().tobytes()
+                == expected.t().contiguous().numpy().tobytes()
+            )
