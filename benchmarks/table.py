@@ -127,15 +127,17 @@ def run_rounds(names, columns, threads, options):
 def run_column(column, names, threads, options):
     command = [options.python.get(column, sys.executable), str(HERE / "table_worker.py")]
     command += ["--column", column, "--threads", str(threads), "--budget", str(options.budget)]
-    if column == "jax" and threads == 1 and hasattr(os, "sched_setaffinity"):
-        command = ["taskset", "-c", "0", *command]  # it has no switch for its threads
     done = subprocess.run(
         [*command, *names], capture_output=True, text=True, env=environment(column, threads)
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode:
         print(f"{column} ended with {done.returncode}: {done.stderr[-500:]}", file=sys.stderr)
-    return [json.loads(line) for line in lines]
+    results = [json.loads(line) for line in lines]
+    for result in results:
+        if "error" in result:
+            print(f"{column}, {result['name']}: {result['error']}", file=sys.stderr)
+    return results
 
 
 def machine_limits(threads):
@@ -192,7 +194,8 @@ def row(name, by_column, limits, columns):
     cells = [name, shown(limit(workload, limits))]
     for column in columns:
         wrong = column == "lampas" and not agrees(by_column)
-        cells.append(shown(seconds.get(column)) + (" ✗" if wrong else ""))
+        failed = column in seconds and seconds[column] is None
+        cells.append("fails" if failed else shown(seconds.get(column)) + (" ✗" if wrong else ""))
     ratio = ratio_of(seconds)
     cells.append("" if ratio is None else f"{ratio:.3f}")
     cells += verdict(ratio, workload.target)

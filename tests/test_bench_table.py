@@ -65,6 +65,20 @@ def test_ratio_and_marks(table):
     assert table.limit(workload, None) is None
 
 
+def test_rows(table):
+    def cells(found):
+        return [
+            cell.strip()
+            for cell in table.row("tiny.add", found, None, ["torch", "lampas"]).split("|")[1:-1]
+        ]
+
+    right, wrong = {"check": [1.0], "seconds": 1e-6}, {"check": [2.0], "seconds": 1e-7}
+    both = {"torch": [right, right], "lampas": [{**wrong, "check": [1.0]}]}
+    assert cells(both) == ["tiny.add", "", "1 µs", "0.1 µs", "0.100", "0.2", "yes"]
+    assert cells({"torch": [right], "lampas": [wrong]})[3] == "0.1 µs ✗"
+    assert cells({"torch": [right], "lampas": [{"error": "E"}]})[3:] == ["fails", "", "0.2", ""]
+
+
 def test_a_worker_prints_figures(tmp_path):
     command = [sys.executable, str(FOLDER / "table_worker.py"), "--column", "lampas"]
     command += ["--threads", "1", "--budget", "0.01", "tiny.add", "save"]
