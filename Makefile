@@ -65,6 +65,7 @@ test: build $(VENV)/.test
 # No part of `make test`: it plays PyTorch's whole operator database. ARGS="--op 'linalg.*'" for some.
 test-full: build $(VENV)/.test
 	$(PY) tests/full/run.py $(ARGS)
+	LAMPAS_TEST_FULL=1 $(PY) -m pytest tests/cuda
 
 bench: build $(VENV)/.test
 	$(PY) benchmarks/table.py $(ARGS)

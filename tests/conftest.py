@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.nodeid in known:
             item.add_marker(pytest.mark.xfail(reason=known[item.nodeid]))
-    marked = [item for item in items if "cuda" in item.keywords]
+    marked = [item for item in items if item.get_closest_marker("cuda")]
     if not marked:
         return
     import lampas

@@ -1,5 +1,6 @@
 // Complex numbers as the row formulas see them: laid out as std::complex, with plain products and
-// Smith's quotient; functions are the C library's, which fix branch cuts and special cases.
+// Smith's quotient; functions are the C library's, which fix branch cuts and special cases, and on
+// devices those of cuda/device/complex_functions.h.
 #pragma once
 #include "ops/math.h"
 
@@ -33,8 +34,16 @@ struct Complex {
   LAMPAS_INLINE friend bool operator!=(Complex a, Complex b) { return !(a == b); }
 };
 
+}  // namespace lampas::LAMPAS_ISA
+
+#ifdef LAMPAS_DEVICE
+#include "cuda/device/complex_functions.h"
+#endif
+
+namespace lampas::LAMPAS_ISA {
 namespace math {
 
+#ifndef LAMPAS_DEVICE
 inline Complex<float> wrap(_Complex float z) { return {__real__ z, __imag__ z}; }
 inline Complex<double> wrap(_Complex double z) { return {__real__ z, __imag__ z}; }
 inline _Complex float unwrap(Complex<float> x) {
@@ -73,6 +82,16 @@ LAMPAS_COMPLEX(atanh)
 inline float magnitude(Complex<float> x) { return __builtin_hypotf(x.re, x.im); }
 inline double magnitude(Complex<double> x) { return __builtin_hypot(x.re, x.im); }
 
+inline Complex<float> pow(Complex<float> x, Complex<float> y) {
+  if (y.re == 0 && y.im == 0) return {1, 0};
+  return wrap(__builtin_cpowf(unwrap(x), unwrap(y)));
+}
+inline Complex<double> pow(Complex<double> x, Complex<double> y) {
+  if (y.re == 0 && y.im == 0) return {1, 0};
+  return wrap(__builtin_cpow(unwrap(x), unwrap(y)));
+}
+#endif
+
 template <class T>
 inline Complex<T> log2(Complex<T> x) {
   Complex<T> l = log(x);
@@ -105,14 +124,6 @@ inline Complex<T> expm1(Complex<T> x) {
 template <class T>
 inline Complex<T> exp2(Complex<T> x) {
   return exp(Complex<T>{x.re * T(0.69314718055994531), x.im * T(0.69314718055994531)});
-}
-inline Complex<float> pow(Complex<float> x, Complex<float> y) {
-  if (y.re == 0 && y.im == 0) return {1, 0};
-  return wrap(__builtin_cpowf(unwrap(x), unwrap(y)));
-}
-inline Complex<double> pow(Complex<double> x, Complex<double> y) {
-  if (y.re == 0 && y.im == 0) return {1, 0};
-  return wrap(__builtin_cpow(unwrap(x), unwrap(y)));
 }
 
 }  // namespace math

@@ -3,9 +3,11 @@
 #pragma once
 #include "ops/math.h"
 
+#ifndef LAMPAS_DEVICE
 namespace lampas::rows {
 [[noreturn]] void divided_by_zero();  // RuntimeError "ZeroDivisionError" (rows.cc)
 }
+#endif
 
 namespace lampas::LAMPAS_ISA::math {
 

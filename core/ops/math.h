@@ -15,7 +15,9 @@
 
 namespace lampas::LAMPAS_ISA::math {
 
+#ifndef LAMPAS_INLINE  // devices have their own (cuda/device/standard.h)
 #define LAMPAS_INLINE [[gnu::always_inline]] inline
+#endif
 
 template <class T>
 struct Format;

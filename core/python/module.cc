@@ -40,6 +40,7 @@ PyMODINIT_FUNC PyInit__core() {
     add_operators(module.get());
     add_optim(module.get());
     add_module_base(module.get());
+    add_cuda(module.get());
     add_profiler(module.get());
     add_compiled(module.get());
     add_opaque(module.get());

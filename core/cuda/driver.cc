@@ -1,0 +1,137 @@
+// Where the libraries are looked for: LAMPAS_CUDA_DRIVER and LAMPAS_NVRTC (a path each), then
+// NVIDIA's wheels, then wherever the system's loader finds them.
+#include "cuda/driver.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "runtime/error.h"
+
+namespace lampas::cuda {
+
+std::string (*find_wheels)() = nullptr;
+
+namespace {
+
+constexpr int kOldest = 12000;  // driver interface 12.0: what NVRTC 12 and 13 of the wheels need
+
+constexpr const char* kNoDriver =
+    "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and installed "
+    "a driver from http://www.nvidia.com/Download/index.aspx";
+
+struct Entry {
+  const char* name;
+  void** place;
+};
+
+void* open(const char* variable, std::initializer_list<const char*> names) {
+  if (const char* path = std::getenv(variable)) return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  std::string folders = find_wheels ? find_wheels() : "";
+  for (size_t at = 0; at < folders.size();) {
+    size_t end = std::min(folders.find(':', at), folders.size());
+    for (const char* name : names)
+      if (void* found =
+              dlopen((folders.substr(at, end - at) + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL))
+        return found;
+    at = end + 1;
+  }
+  for (const char* name : names)
+    if (void* found = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return found;
+  return nullptr;
+}
+
+// The name of a function that the library lacks, or null.
+const char* fill(void* library, const std::vector<Entry>& entries) {
+  for (const Entry& e : entries)
+    if (!(*e.place = dlsym(library, e.name))) return e.name;
+  return nullptr;
+}
+
+struct Opened {
+  Driver table;
+  int devices = 0;
+  std::string problem;
+
+  Opened() {
+    void* library = open("LAMPAS_CUDA_DRIVER", {"libcuda.so.1"});
+    problem = library ? start(library) : kNoDriver;
+  }
+
+ private:
+  std::string start(void* library) {
+#define ENTRY(name, parameters) {#name, reinterpret_cast<void**>(&table.name)},
+    const char* lacking = fill(library, {LAMPAS_DRIVER(ENTRY)});
+    int version = 0;
+    if (!lacking && table.cuInit(0) == 0 && table.cuDriverGetVersion(&version) == 0 &&
+        version >= kOldest && table.cuDeviceGetCount(&devices) == 0 && devices > 0)
+      return "";
+    devices = 0;
+    if (!lacking) table.cuDriverGetVersion(&version);
+    if (!lacking && version >= kOldest) return "No CUDA GPUs are available";
+    return concat(
+        "The NVIDIA driver on your system is too old (found version ", version,
+        "). Please update your GPU driver by downloading and installing a new version from the "
+        "URL: http://www.nvidia.com/Download/index.aspx Alternatively, go to: https://pytorch.org "
+        "to install a PyTorch version that has been compiled with your version of the CUDA "
+        "driver.");
+  }
+};
+
+const Opened& opened() {
+  static const Opened once;
+  return once;
+}
+
+struct Compiler {
+  Nvrtc table;
+  std::string problem;
+
+  Compiler() {
+    void* library = open("LAMPAS_NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"});
+    if (!library) {
+      problem = "NVRTC, the compiler of kernels for the GPU, was not found.";
+    } else if (const char* lacking = fill(library, {LAMPAS_NVRTC(ENTRY)})) {
+      problem = concat("NVRTC on this system is too old: it has no ", lacking, ".");
+    }
+    if (!problem.empty()) problem += " hint: pip install lampas[cuda] (or nvidia-cuda-nvrtc-cu12)";
+  }
+};
+#undef ENTRY
+
+}  // namespace
+
+const Driver& driver() {
+  const Opened& o = opened();
+  if (!o.problem.empty()) fail(o.problem);
+  return o.table;
+}
+
+const Nvrtc& nvrtc() {
+  static const Compiler once;
+  if (!once.problem.empty()) fail(once.problem);
+  return once.table;
+}
+
+int device_count() { return opened().devices; }
+const std::string& why_unavailable() { return opened().problem; }
+
+std::string describe(Result result) {
+  const char *name = nullptr, *text = nullptr;
+  const Driver& d = driver();
+  if (d.cuGetErrorName(result, &name) || !name) name = "CUDA_ERROR_UNKNOWN";
+  if (d.cuGetErrorString(result, &text) || !text) text = "unknown error";
+  return concat(text, " (", name, ")");
+}
+
+void check(Result result, const char* what) {
+  if (__builtin_expect(result == 0, 1)) return;
+  fail("CUDA error: ", describe(result), "\nin ", what,
+       "\nCUDA kernel errors might be asynchronously reported at some other API call, so the "
+       "stacktrace below might be incorrect.\nFor debugging consider passing "
+       "CUDA_LAUNCH_BLOCKING=1");
+}
+
+}  // namespace lampas::cuda
