@@ -80,6 +80,9 @@ const char* formula_of(rows::Row row, int which) {
 }
 
 std::string formula_text(const KernelKey& key) {
+  if (key.which == KernelKey::kCopy)
+    return "struct Formula {\n  static constexpr int numbers = 0;\n"
+           "  static inline auto f(V x, const V*) { return x; }\n};\n";
   const rows::Info& info = rows::info(key.row);
   std::string parameters;
   for (char operand : operands_of(key.row, key.which)) {
@@ -93,9 +96,10 @@ std::string formula_text(const KernelKey& key) {
 }
 
 std::string kernel_text(const KernelKey& key) {
-  std::string operands = operands_of(key.row, key.which), ins;
+  bool copies = key.which == KernelKey::kCopy;
+  std::string operands = copies ? "x" : operands_of(key.row, key.which), ins;
   for (size_t i = 0; i < operands.size(); ++i) {
-    bool condition = is_condition(key.row, operands[i]);
+    bool condition = !copies && is_condition(key.row, operands[i]);
     ins += concat(", In<", i + 1, ", ", device_type(key.stored[i + 1]), ", ",
                   condition ? "bool" : "V", ">");
   }
@@ -156,8 +160,12 @@ KernelKey plain_key(rows::Row row, int which, DType lane, Layout layout) {
   return key;
 }
 
+const char* operator_of(const KernelKey& key) {
+  return key.which == KernelKey::kCopy ? "copy_" : rows::name(key.row);
+}
+
 std::string kernel_name(const KernelKey& key) {
-  std::string name = rows::name(key.row);
+  std::string name = operator_of(key);
   if (key.which >= 0) name += concat("_d", inputs_of(rows::info(key.row))[key.which]);
   name += concat("_", python_name(key.lane));
   for (int i = 0; i < key.count; ++i)

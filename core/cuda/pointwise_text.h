@@ -12,7 +12,7 @@ namespace lampas::cuda {
 enum class Layout : uint8_t { Contiguous, Strided };
 
 struct KernelKey {
-  static constexpr int kForward = -1;
+  static constexpr int kForward = -1, kCopy = -2;  // a copy has no row: y = x
   static constexpr int kMost = 6;
 
   rows::Row row;
@@ -34,6 +34,7 @@ DType result_lane(rows::Row row, int which, DType lane);
 // A key whose operands all lie in memory as the kernel computes.
 KernelKey plain_key(rows::Row row, int which, DType lane, Layout layout);
 
+const char* operator_of(const KernelKey& key);
 std::string kernel_name(const KernelKey& key);
 // Many kernels may share a program.
 std::string program_text(const std::vector<KernelKey>& keys);

@@ -1,0 +1,37 @@
+// See launch.h.
+#include "cuda/launch.h"
+
+#include <cstdlib>
+
+#include "cuda/program.h"
+#include "runtime/error.h"
+
+namespace lampas::cuda {
+
+Function load(const std::string& text, const std::string& name, int device, const char* what) {
+  const Properties& p = properties(device);
+  std::string code = compile(text, architecture_for(p.major, p.minor), what);
+  bind(device);
+  Module module = nullptr;
+  Function function = nullptr;
+  check(driver().cuModuleLoadData(&module, code.c_str()), what);
+  check(driver().cuModuleGetFunction(&function, module, name.c_str()), what);
+  return function;
+}
+
+void launch(Function function, unsigned blocks, unsigned threads, void* arguments, int device,
+            const char* what) {
+  static const bool blocking = [] {
+    const char* wish = std::getenv("CUDA_LAUNCH_BLOCKING");
+    return wish && *wish == '1';
+  }();
+  bind(device);
+  Stream stream = current_stream(device);
+  void* params[] = {arguments};
+  check(driver().cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, 0, stream.handle, params,
+                                nullptr),
+        what);
+  if (blocking) check(driver().cuStreamSynchronize(stream.handle), what);
+}
+
+}  // namespace lampas::cuda
