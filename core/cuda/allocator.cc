@@ -110,6 +110,7 @@ void join(DeviceMemory& m, Block* b, Block* neighbour) {
 
 void give(DeviceMemory& m, Block* b) {
   m.s.active.remove(1);
+  m.s.active_bytes.remove(b->size);
   join(m, b, b->previous);
   join(m, b, b->next);
   keep(m, b);
@@ -213,7 +214,7 @@ std::string amount(size_t bytes) {
   size_t free = 0, total = 0, used = m.s.allocated_bytes.current;
   check(driver().cuMemGetInfo_v2(&free, &total), "asking for free memory");
   std::string allowed = m.limit ? concat(amount(m.limit), " allowed; ") : "";
-  fail(ErrorKind::OutOfMemory, "CUDA out of memory. Tried to allocate ", amount(bytes), ". GPU ",
+  fail(ErrorKind::DeviceMemory, "CUDA out of memory. Tried to allocate ", amount(bytes), ". GPU ",
        device, " has a total capacity of ", amount(total), " of which ", amount(free), " is free. ",
        allowed, "Of the allocated memory ", amount(used), " is allocated by PyTorch, and ",
        amount(m.s.reserved_bytes.current - used),
@@ -244,6 +245,7 @@ Block* allocate(size_t bytes, int device) {
   b->requested = bytes;
   m.s.allocation.add(1);
   m.s.active.add(1);
+  m.s.active_bytes.add(b->size);
   m.s.allocated_bytes.add(b->size);
   m.s.requested_bytes.add(bytes);
   return b;
@@ -260,7 +262,12 @@ void release(Block* b) {
   m.s.requested_bytes.remove(b->requested);
   for (Stream user : b->users) {
     auto event = std::make_unique<Event>(false);
-    event->record(user);
+    try {
+      event->record(user);
+    } catch (
+        const Error&) {  // after a failed kernel or at the program's end; nothing runs any more
+      continue;
+    }
     m.pending.push_back({std::move(event), b});
     ++b->waits;
   }
@@ -299,7 +306,7 @@ void each_statistic(int device, F&& f) {
   Statistics& s = m.s;
   for (Statistic* one :
        {&s.allocation, &s.segment, &s.active, &s.inactive_split, &s.allocated_bytes,
-        &s.reserved_bytes, &s.requested_bytes, &s.inactive_split_bytes})
+        &s.reserved_bytes, &s.active_bytes, &s.requested_bytes, &s.inactive_split_bytes})
     f(*one);
 }
 }  // namespace

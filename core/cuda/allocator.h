@@ -9,8 +9,7 @@ namespace lampas::cuda {
 
 struct Block;
 
-// On the current stream of the device; throws Error(OutOfMemory) with PyTorch's text. Never null:
-// also for no bytes there is a block (of 512) only when bytes > 0.
+// On the current stream of the device; throws Error(DeviceMemory) with PyTorch's text. bytes > 0.
 Block* allocate(size_t bytes, int device);
 void* address_of(const Block* block);
 // The memory may be handed out again on the block's stream at once, to others when the streams that
@@ -26,7 +25,7 @@ struct Statistic {
 };
 struct Statistics {
   Statistic allocation, segment, active, inactive_split;  // counts
-  Statistic allocated_bytes, reserved_bytes, requested_bytes, inactive_split_bytes;
+  Statistic allocated_bytes, reserved_bytes, active_bytes, requested_bytes, inactive_split_bytes;
   size_t retries = 0, out_of_memory = 0;
 };
 Statistics statistics(int device);

@@ -1,4 +1,4 @@
-// Where the libraries are looked for: LAMPAS_CUDA_DRIVER and LAMPAS_NVRTC (a path each), then
+// Where the libraries are looked for: LAMPAS_CUDA_DRIVER and LAMPAS_NVRTC (a path each), for NVRTC
 // NVIDIA's wheels, then wherever the system's loader finds them.
 #include "cuda/driver.h"
 
@@ -27,9 +27,9 @@ struct Entry {
   void** place;
 };
 
-void* open(const char* variable, std::initializer_list<const char*> names) {
+void* open(const char* variable, std::initializer_list<const char*> names,
+           const std::string& folders = "") {
   if (const char* path = std::getenv(variable)) return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  std::string folders = find_wheels ? find_wheels() : "";
   for (size_t at = 0; at < folders.size();) {
     size_t end = std::min(folders.find(':', at), folders.size());
     for (const char* name : names)
@@ -90,7 +90,8 @@ struct Compiler {
   std::string problem;
 
   Compiler() {
-    void* library = open("LAMPAS_NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"});
+    void* library = open("LAMPAS_NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"},
+                         find_wheels ? find_wheels() : "");
     if (!library) {
       problem = "NVRTC, the compiler of kernels for the GPU, was not found.";
     } else if (const char* lacking = fill(library, {LAMPAS_NVRTC(ENTRY)})) {
@@ -128,7 +129,7 @@ std::string describe(Result result) {
 
 void check(Result result, const char* what) {
   if (__builtin_expect(result == 0, 1)) return;
-  fail("CUDA error: ", describe(result), "\nin ", what,
+  fail(ErrorKind::Accelerator, "CUDA error: ", describe(result), "\nin ", what,
        "\nCUDA kernel errors might be asynchronously reported at some other API call, so the "
        "stacktrace below might be incorrect.\nFor debugging consider passing "
        "CUDA_LAUNCH_BLOCKING=1");

@@ -116,6 +116,7 @@ void check_value(const Scalar& value, DType dtype) {
 void copy_values(const Tensor& to, const Tensor& from) {
   if (to.is_meta()) return;
   CHECK_KIND(!from.is_meta(), NotImplemented, "Cannot copy out of meta tensor; no data!");
+  if (to.device() != from.device()) return cuda::copy_across(to, from);
   KERNEL(copy, to, from);
 }
 
@@ -144,6 +145,7 @@ Tensor contiguous_as(const Tensor& x, Optional<MemoryFormat> format) {
 
 Tensor to(const Tensor& x, DType dtype, Device device, bool copy, MemoryFormat format) {
   bool stays = format == MemoryFormat::Preserve || x.is_contiguous(format);
+  if (device.is_cuda() && device.index < 0) device = device_memory.resolve(device);
   if (!copy && stays && x.dtype() == dtype && x.device() == device) return x;
   Tensor y = empty_like(x, dtype, format);
   if (device != x.device()) y = empty_strided(x.sizes(), y.strides(), dtype, device);

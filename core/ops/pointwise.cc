@@ -6,6 +6,7 @@
 #include "cpu/convert.h"
 #include "cpu/pointwise.h"
 #include "cpu/walk.h"
+#include "cuda/pointwise.h"
 #include "ops/chain.h"
 #include "ops/copy.h"
 #include "ops/kernel.h"
@@ -184,10 +185,29 @@ void run_planned(const Call& call, rows::Tile tile, Tensor& y) {
   cpu::walk(plan, program);
 }
 
+// The kernel of a GPU converts for itself, and takes numbers as they are.
+void run_on_cuda(const Call& call, Tensor& y) {
+  Plan plan;
+  Scalar numbers[3];
+  plan.add(y);
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    const Operand& x = call.inputs[i];
+    if (x.is_tensor() && !x.tensor().device().is_cpu()) {
+      plan.add(x.tensor());
+      continue;
+    }
+    numbers[i] = x.is_tensor() ? number_of(x.tensor()) : x.number();
+    plan.add_number(&numbers[i], DType::Undefined);
+  }
+  plan.finish(y.sizes());
+  cuda::run_row(call.row, cuda::KernelKey::kForward, call.lane, plan, call.params.data(),
+                call.device.index);
+}
+
 void compute(const Call& call, Tensor& y) {
   if (!call.device.is_cpu()) {
-    if (!call.device.is_meta()) require_available(call.device);
     kernel_of(call.row, call.lane, call.common);
+    if (!call.device.is_meta()) run_on_cuda(call, y);
     return;
   }
   rows::Tile tile = kernel_of(call.row, call.lane, call.common);
@@ -308,6 +328,23 @@ void run_out(Row row, Tensor& out, Operands inputs, Params params) {
   check_overlaps(out, inputs);
   compute(call, out);
   bump_version(out);
+}
+
+Scalar number_of(const Tensor& x) {
+  return dispatch<Everything>(x.dtype(), "number", [&](auto tag) -> Scalar {
+    using T = decltype(tag);
+    T v = *x.data<T>();
+    if constexpr (std::is_same_v<T, bool>)
+      return v;
+    else if constexpr (std::is_same_v<T, uint64_t>)
+      return Scalar::unsigned_int(v);
+    else if constexpr (std::is_integral_v<T>)
+      return static_cast<int64_t>(v);
+    else if constexpr (is_complex_v<T>)
+      return convert<ComplexDouble>(v);
+    else
+      return convert<double>(v);
+  });
 }
 
 void resize_output(Tensor& out, Span sizes) {

@@ -34,6 +34,8 @@ void run_inplace(rows::Row row, Operands inputs, Params params);
 // Writes into `out`, resizing it when its shape differs.
 void run_out(rows::Row row, Tensor& out, Operands inputs, Params params);
 
+Scalar number_of(const Tensor& x);  // of one element, on the host
+
 // Missing parameters take the default of the signature.
 Tensor run(rows::Row row, std::initializer_list<Operand> inputs,
            std::initializer_list<Scalar> params = {});

@@ -5,6 +5,7 @@
 #include "cpu/convert.h"
 #include "cpu/pointwise.h"
 #include "cpu/walk.h"
+#include "cuda/pointwise.h"
 #include "ops/copy.h"
 #include "ops/derivatives.h"
 #include "ops/row_rules.h"
@@ -84,6 +85,7 @@ Ref<tape::Node> make_row_node(Row row, DType common, Operands inputs, Params par
     const Tensor& x = inputs[i].tensor();
     in.sizes = x.sizes();
     in.dtype = x.dtype();
+    in.device = x.device();
     in.edge = static_cast<int8_t>(node->edges.size());
     node->edges.push_back(tape::edge_of(x));
   }
@@ -149,6 +151,7 @@ Tensors RowNode::apply(const Tensors& grads) {
     if (released && keeps_any) tape::fail_released();
     Tensor dx = direct ? g : tape::grad_enabled() ? recorded(d, g) : fused(d, g);
     results[in.edge] = fitted(dx, in.sizes, in.dtype);
+    if (dx.device() != in.device) results[in.edge] = to(results[in.edge], in.device);
   }
   return results;
 }
@@ -174,12 +177,32 @@ bool RowNode::run_directly(rows::Tile tile, DType lane, const Tensor& dx, const 
   return true;
 }
 
+void RowNode::run_on_cuda(int d, DType lane, const Tensor& dx, const Tensor& g, const Tensor* kept,
+                          const Tensor& y) {
+  Plan plan;
+  Scalar numbers[3];
+  plan.add(dx);
+  for (char name : cuda::operands_of(row, d)) {
+    int i = name == 'x' ? 0 : name - 'a';
+    if (name == 'g' || name == 'y')
+      plan.add(name == 'g' ? g : y);
+    else if (!inputs[i].is_number && kept[i].device().is_cuda())
+      plan.add(kept[i]);
+    else {
+      numbers[i] = inputs[i].is_number ? inputs[i].number : number_of(kept[i]);
+      plan.add_number(&numbers[i], DType::Undefined);
+    }
+  }
+  plan.finish(dx.sizes());
+  cuda::run_row(row, d, lane, plan, params.data(), dx.device().index);
+}
+
 Tensor RowNode::fused(int d, const Tensor& incoming) {
   const Info& info = rows::info(row);
   bool conjugate = is_complex(common) && info.has(rows::C);
   Tensor g = conjugate ? conj(incoming) : incoming;
   DType lane = lane_of(common);
-  rows::Tile tile = g.device().is_cpu() ? cpu::backward_tile(row, d, lane) : nullptr;
+  rows::Tile tile = g.is_meta() ? nullptr : cpu::backward_tile(row, d, lane);
   if (!tile && !g.is_meta()) return recorded(d, g);
   Tensor kept[3], y = info.reads_output[d] ? output.unpack(this) : Tensor();
   const Tensor* shapers[4] = {&g};
@@ -192,6 +215,10 @@ Tensor RowNode::fused(int d, const Tensor& incoming) {
   DType type = is_complex(common) ? common : in.dtype;
   Tensor dx = empty_result(g.sizes(), {shapers, count}, type, g.device());
   if (g.is_meta()) return dx;
+  if (g.device().is_cuda()) {
+    run_on_cuda(d, lane, dx, g, kept, y);
+    return conjugate ? conj(dx) : dx;
+  }
   if (run_directly(tile, lane, dx, g, kept, y)) return conjugate ? conj(dx) : dx;
 
   Plan plan;

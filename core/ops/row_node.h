@@ -12,6 +12,7 @@ struct RowNode final : tape::Node, Reused<RowNode> {
     Dims sizes;
     Scalar number;
     DType dtype = DType::Undefined;
+    Device device;    // a number of the host may take part on a GPU
     int8_t edge = 0;  // which of the node's edges is this input's
     bool is_number = false;
   };
@@ -33,6 +34,8 @@ struct RowNode final : tape::Node, Reused<RowNode> {
   // Without a plan, where the operands lie in order; false: nothing has been done.
   bool run_directly(rows::Tile tile, DType lane, const Tensor& dx, const Tensor& g,
                     const Tensor* kept, const Tensor& y);
+  void run_on_cuda(int input, DType lane, const Tensor& dx, const Tensor& g, const Tensor* kept,
+                   const Tensor& y);
   Tensor recorded(int input, const Tensor& g);
 };
 

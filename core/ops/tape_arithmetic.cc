@@ -17,7 +17,9 @@ Tensor fit(const Tensor& g, Span sizes, DType dtype) {
 bool has_nan(const Tensor& x) {
   if (!is_differentiable(x.dtype()) || tape::is_opaque(x)) return false;
   tape::NoGrad off;
-  Tensor y = contiguous(x.is_complex() ? to(real(x), DType::Double) : to(x, DType::Double));
+  if (x.is_meta()) return false;
+  Tensor wide = x.is_complex() ? to(real(x), DType::Double) : to(x, DType::Double);
+  Tensor y = contiguous(to(wide, Device{}));
   const double* p = y.data<double>();
   for (int64_t i = 0; i < y.numel(); ++i)
     if (p[i] != p[i]) return true;

@@ -103,6 +103,15 @@ PyObject* cpu_tile(PyObject*, PyObject* args) {
   });
 }
 
+// _cuda_architecture(major, minor): what kernels are compiled for on a GPU of that capability.
+PyObject* architecture(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    int major, minor;
+    if (!PyArg_ParseTuple(args, "ii", &major, &minor)) throw PythonError();
+    return PyUnicode_FromString(cuda::architecture_for(major, minor).c_str());
+  });
+}
+
 PyObject* headers(PyObject*, PyObject*) {
   return guarded([]() -> PyObject* {
     Object dict(checked(PyDict_New()));
@@ -123,6 +132,7 @@ PyMethodDef functions[] = {{"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_program", program, METH_O, nullptr},
                            {"_cuda_compile", compile, METH_VARARGS, nullptr},
                            {"_cpu_tile", cpu_tile, METH_VARARGS, nullptr},
+                           {"_cuda_architecture", architecture, METH_VARARGS, nullptr},
                            {"_cuda_headers", headers, METH_NOARGS, nullptr},
                            {"_cuda_device_count", device_count, METH_NOARGS, nullptr},
                            {"_cuda_why_unavailable", why_unavailable, METH_NOARGS, nullptr},
@@ -133,7 +143,7 @@ std::string wheel_folders() {
   PyGILState_STATE gil = PyGILState_Ensure();
   std::string folders;
   {
-    Object module(PyImport_ImportModule("lampas.cuda._wheels"));
+    Object module(PyImport_ImportModule("lampas._nvidia"));
     Object found(module ? PyObject_CallMethod(module.get(), "folders", nullptr) : nullptr);
     if (found)
       folders = PyUnicode_AsUTF8(found.get());

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "cuda/memory.h"
 #include "ops/primitives.h"
 #include "ops/type_spelling.h"
 #include "python/autograd.h"
@@ -331,6 +332,8 @@ PyObject* copy_storage(PyObject*, PyObject* o) {
     Storage* from = storage_of(o);
     Ref<Storage> to = Storage::allocate(from->bytes, from->device);
     if (from->bytes && from->device.is_cpu()) std::memcpy(to->data, from->data, from->bytes);
+    if (from->bytes && from->device.is_cuda())
+      cuda::copy_bytes(to->data, to->device, from->data, from->device, from->bytes);
     return wrap_storage(std::move(to));
   });
 }

@@ -222,7 +222,8 @@ Tensor from_data(PyObject* data, Optional<DType> dtype) {
 
 PyObject* to_list(const Tensor& x) {
   CHECK(!x.is_meta(), "Cannot copy out of meta tensor; no data!");
-  return list_of(x, 0, x.offset());
+  Tensor here = on_host(x);
+  return list_of(here, 0, here.offset());
 }
 
 }  // namespace lampas::python

@@ -1,4 +1,5 @@
 // The extension module lampas._core.
+#include "cuda/memory.h"
 #include "python/generator.h"
 #include "python/object.h"
 #include "python/profiler.h"
@@ -27,6 +28,7 @@ PyMODINIT_FUNC PyInit__core() {
   return guarded([]() -> PyObject* {
     Object module(checked(PyModule_Create(&definition)));
     lampas::ops::set_up_tape();
+    lampas::cuda::lend_memory();
     add_runtime(module.get());
     add_files(module.get());
     add_small_types(module.get());
@@ -41,6 +43,7 @@ PyMODINIT_FUNC PyInit__core() {
     add_optim(module.get());
     add_module_base(module.get());
     add_cuda(module.get());
+    add_cuda_devices(module.get());
     add_profiler(module.get());
     add_compiled(module.get());
     add_opaque(module.get());

@@ -1,7 +1,9 @@
 // Wrapping numbers and turning exceptions into Python's.
 #include "python/object.h"
 
+#include "ops/copy.h"
 #include "python/recording.h"
+#include "tape/tape.h"
 
 #include <new>
 #include <utility>
@@ -119,10 +121,17 @@ Scalar number(T v) {
 }
 }  // namespace
 
+Tensor on_host(const Tensor& x) {
+  if (!x.device().is_cuda()) return x;
+  tape::NoGrad off;
+  return ops::to(x, Device{});
+}
+
 Scalar element(const Tensor& x) {
   recording_meets_number();
   CHECK(x.numel() == 1, "a Tensor with ", x.numel(), " elements cannot be converted to Scalar");
   CHECK(!x.is_meta(), "Tensor.item() cannot be called on meta tensors");
+  if (x.device().is_cuda()) return element(on_host(x));
   return dispatch<Everything>(x.dtype(), "_local_scalar_dense_cpu", [&](auto tag) -> Scalar {
     using T = decltype(tag);
     if constexpr (std::is_same_v<T, bool>)
@@ -163,6 +172,14 @@ PyObject* set_teacher(PyObject*, PyObject* f) {
   Py_RETURN_NONE;
 }
 
+// Exceptions that the namespace defines.
+static void raise_of_cuda(const char* name, const char* text) {
+  Object module(PyImport_ImportModule("lampas.cuda"));
+  Object type(module ? PyObject_GetAttrString(module.get(), name) : nullptr);
+  if (type) PyErr_SetString(type.get(), text);
+  teach();
+}
+
 void set_error() noexcept {
   try {
     throw;
@@ -194,6 +211,10 @@ void set_error() noexcept {
       case ErrorKind::Attribute:
         type = PyExc_AttributeError;
         break;
+      case ErrorKind::DeviceMemory:
+        return raise_of_cuda("OutOfMemoryError", e.what());
+      case ErrorKind::Accelerator:
+        return raise_of_cuda("AcceleratorError", e.what());
       default:
         break;
     }

@@ -79,6 +79,7 @@ Scalar to_scalar(PyObject* o);
 int64_t to_int(PyObject* o);
 double to_double(PyObject* o);
 PyObject* wrap(const Scalar& s);
+Tensor on_host(const Tensor& x);  // values only; x itself where it lies there
 Scalar element(const Tensor& x);  // the one element of a tensor, as a number
 
 // Runs f, turning C++ exceptions into the Python exception they name. Returns `failed` then.

@@ -8,6 +8,7 @@
 #include "ops/assign.h"
 #include "ops/iterator.h"
 #include "ops/out_types.h"
+#include "python/host_fallback.h"
 #include "python/override.h"
 #include "python/profiler.h"
 #include "python/recording.h"
@@ -321,7 +322,7 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
         old = Object(wrap(ops::before_write(unwrap(self))));
         slots[0] = old.get();
       }
-      Object made(overload.invoke(slots, overload.context));
+      Object made(invoke(op, overload, slots));
       CHECK(is_tensor(made.get()), op.name, "_ has no in-place form");
       ops::assign_(op.name, unwrap(self), unwrap(made.get()));
       return Py_NewRef(self);
@@ -333,7 +334,7 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
     if (out) check_overlaps(op.name, overload.signature, slots, out);
     Object type;
     if (out) type = type_from_out(overload.signature, slots, out);
-    PyObject* made = overload.invoke(slots, overload.context);
+    PyObject* made = invoke(op, overload, slots);
     if (out) {
       Object result(made);
       return named(overload.signature.result_type, write_out(op.name, out, result.get()));

@@ -40,6 +40,7 @@ struct Operator {
   const char* name;
   unsigned forms = 0;
   Precision precision = Precision::AsGiven;
+  bool on_device = false;  // works on memory of a GPU as it is (host_fallback.cc)
   std::vector<Overload> overloads;
 };
 

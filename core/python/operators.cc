@@ -3,6 +3,7 @@
 #include "ops/primitives.h"
 #include "ops/row_call.h"
 #include "ops/rows.h"
+#include "python/host_fallback.h"
 #include "python/operator.h"
 #include "python/recording.h"
 #include "python/types.h"
@@ -115,6 +116,7 @@ void define_row(Row row) {
   const rows::Info& info = rows::info(row);
   Operator& op = operator_named(info.name);
   op.forms |= info.forms;
+  op.on_device = true;
   Overload overload{Signature::parse(info.name, info.signature), invoke_row,
                     reinterpret_cast<const void*>(static_cast<uintptr_t>(row)), invoke_row_inplace,
                     invoke_row_out};
@@ -139,6 +141,7 @@ void define_alias(const char* alias, const char* name) {
   Operator& to = operator_named(alias);
   to.forms = from.forms;
   to.overloads = from.overloads;
+  to.on_device = from.on_device;
 }
 
 }  // namespace
@@ -154,6 +157,7 @@ void add_operators(PyObject* module) {
 #include "ops/primitives.def"
 #undef PRIMITIVE
 #undef OVERLOAD
+  mark_operators_on_device();
 #define ALIAS(alias, name) define_alias(#alias, #name);
 #include "ops/aliases.def"
 #undef ALIAS

@@ -15,6 +15,7 @@ struct Overriding {
   int transforms = 0;      // open transforms (forward-mode levels, vmaps) of all threads
   bool profiling = false;  // calls leave events behind (profiler.h)
   int recorders = 0;       // recordings that run (recording.h)
+  bool devices = false;    // there may be a GPU: arguments may lie on it (host_fallback.h)
 };
 extern Overriding overriding;
 

@@ -7,6 +7,7 @@
 #include "ops/views.h"
 #include "python/autograd.h"
 #include "python/exchange.h"
+#include "python/host_fallback.h"
 #include "python/indexing.h"
 #include "python/operator.h"
 #include "python/override.h"
@@ -96,7 +97,7 @@ PyObject* raw_call(Operator& op, PyObject* a, PyObject* b) {
   const Overload& o = op.overloads.at(0);
   PyObject* slots[kMaxParams] = {a, b};
   for (size_t i = 2; i < o.signature.params.size(); ++i) slots[i] = o.signature.params[i].standard;
-  return o.invoke(slots, o.context);
+  return invoke(op, o, slots);
 }
 
 // Of one that takes over what it takes part in, `1 - x` is x.__rsub__(1), as PyTorch sees it.

@@ -20,6 +20,7 @@ void add_files(PyObject* module);            // reading, checksums and room for 
 void add_opaque(PyObject* module);           // tensors whose elements a Python object keeps
 void add_optim(PyObject* module);            // gathering for optimizer steps
 void add_module_base(PyObject* module);      // what calls of nn.Module pass
-void add_cuda(PyObject* module);             // programs, devices and memory of the GPU
+void add_cuda(PyObject* module);             // programs for GPUs
+void add_cuda_devices(PyObject* module);     // devices, streams and memory of GPUs
 
 }  // namespace lampas::python

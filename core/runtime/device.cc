@@ -57,10 +57,7 @@ Device parse_device(const std::string& text) {
 
 void require_available(Device device) {
   if (device.is_cuda())
-    fail(
-        "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and "
-        "installed a driver "
-        "from http://www.nvidia.com/Download/index.aspx");
+    fail(ErrorKind::NotImplemented, "not implemented for CUDA tensors in Lampas yet");
   if (device.is_cpu() || device.is_meta()) return;
   fail(ErrorKind::NotImplemented,
        "Could not run 'aten::empty.memory_format' with arguments from the '",

@@ -29,6 +29,7 @@ struct Device {
 
 std::string to_string(Device device);          // "cpu", "cuda:0"
 Device parse_device(const std::string& text);  // raises RuntimeError with PyTorch's text
-void require_available(Device device);         // raises when a device cannot be used here
+// For code that follows addresses on the host: raises for memory of another device.
+void require_available(Device device);
 
 }  // namespace lampas

@@ -15,7 +15,9 @@ enum class ErrorKind {
   OutOfMemory,
   Overflow,
   Attribute,
-  Buffer
+  Buffer,
+  DeviceMemory,  // torch.OutOfMemoryError
+  Accelerator    // torch.AcceleratorError
 };
 
 class Error : public std::runtime_error {

@@ -9,6 +9,8 @@
 
 namespace lampas {
 
+DeviceMemory device_memory;
+
 static void free_host(Storage* s) { memory::release(s->data, s->bytes); }
 
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
@@ -19,7 +21,9 @@ Ref<Storage> Storage::allocate(size_t bytes, Device device) {
     s->data = memory::allocate(bytes);
     s->free = free_host;
   } else if (!device.is_meta()) {
-    require_available(device);
+    if (!device.is_cuda()) require_available(device);
+    s->device = device_memory.resolve(device);
+    device_memory.place(s, bytes);
   }
   s->bytes = bytes;
   return owner;
@@ -46,6 +50,8 @@ void Storage::resize(size_t wanted) {
     if (common) std::memcpy(fresh, data, common);
     memory::release(data, bytes);
     data = fresh;
+  } else if (device.is_cuda()) {
+    device_memory.resize(this, wanted);
   }
   bytes = wanted;
 }

@@ -25,6 +25,14 @@ struct Storage {
   static void destroy(Storage* storage);
 };
 
+// Memory of devices other than the host, lent by core/cuda.
+struct DeviceMemory {
+  Device (*resolve)(Device) = nullptr;  // "cuda" is the current one; raises what is no device
+  void (*place)(Storage*, size_t bytes) = nullptr;  // sets data, owner and free
+  void (*resize)(Storage*, size_t bytes) = nullptr;
+};
+extern DeviceMemory device_memory;
+
 // Keeps a storage alive and its memory in place for as long as another library looks at it.
 class Pinned {
  public:

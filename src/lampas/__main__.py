@@ -1,4 +1,5 @@
-"""The command line: `python -m lampas run script.py`, `python -m lampas info`."""
+"""The command line: `python -m lampas run script.py`, `python -m lampas info`, `python -m lampas cuda
+warmup`."""
 
 import argparse
 import sys
@@ -35,6 +36,14 @@ def _parser():
     )  # fmt: skip
     run.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     commands.add_parser("info", help="versions, instruction set, threads")
+    cuda = commands.add_parser("cuda", help="kernels for GPUs")
+    warmup = cuda.add_subparsers(dest="action", metavar="ACTION", required=True).add_parser(
+        "warmup",
+        help="compile the pointwise kernels before they are needed, into the cache on disk",
+    )
+    warmup.add_argument("--arch", help="such as sm_90; default: that of the first GPU")
+    warmup.add_argument("--dtypes", default="float32", help="comma-separated (default float32)")
+    warmup.add_argument("--rows", help="comma-separated operators (default all)")
     return parser, run
 
 
@@ -90,6 +99,12 @@ def main(arguments=None):
         only = options.only and [name for name in options.only.split(",") if name]
         return command.run(program, only or None, options.torch_version)
     options = parser.parse_args(arguments)
+    if options.command == "cuda":
+        from lampas.cuda import _warmup
+
+        count = _warmup.fill(options.arch, options.dtypes.split(","), options.rows)
+        print(f"{count} kernels are compiled")
+        return 0
     if options.command != "info":
         parser.print_help()
         return 0

@@ -385,6 +385,15 @@ def cuda(self, device=None, non_blocking=False, memory_format=_core.preserve_for
 
 
 @method
+def record_stream(self, stream):
+    if not self.is_cuda:
+        raise NotImplementedError(
+            "torch.Tensor.record_stream is not available in Lampas: there are no streams to record on"
+        )
+    _core._cuda_record_stream(self, stream.device_index, stream.cuda_stream)
+
+
+@method
 def pin_memory(self, device=None):
     return self
 

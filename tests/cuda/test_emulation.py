@@ -62,7 +62,9 @@ def draw(generator, row, dtype, shape, special):
 
 def element_types(row, which, operands, dtype):
     """NumPy types of the result and of the operands."""
-    kinds = [np.dtype(bool) if row["name"] == "where" and name == "a" else dtype for name in operands]
+    kinds = [
+        np.dtype(bool) if row["name"] == "where" and name == "a" else dtype for name in operands
+    ]
     compares = row["name"] in COMPARES and which < 0
     real = dtype.kind == "c" and row["types"] & 32 and which < 0
     narrow = np.dtype("f4" if dtype.itemsize == 8 else "f8")
@@ -172,3 +174,24 @@ def test_arguments_agree_with_the_text():
     text = _core._cuda_headers()["cuda/device/pointwise.h"]
     assert "kOperands = 6, kParams = 6, kRank = 12;" in text
     assert ctypes.sizeof(Arguments) == 6 * 8 + 12 * 24 + 8 + 12 * 8 + 6 * 12 * 8 + 8
+
+
+def test_complex_functions_at_the_edges(tmp_path):
+    """The functions that devices have of their own, beside the C library's: branch cuts with either
+    sign of zero, the ends of the range, arguments whose squares vanish or overflow."""
+    names = """exp log sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh log1p expm1 log2
+    log10 exp2""".split()
+    text, kernels = _core._cuda_program([(n, -1, lampas.complex128, "contiguous") for n in names])
+    library = build(tmp_path, text, "functions")
+    parts = [0.0, -0.0, 1, -1, 0.5, -2, 1e-10, 1e10, 1e200, -1e200, 1e-300, 710, -800, np.pi / 2]
+    z = np.array([complex(re, im) for re in parts for im in parts])
+    for name, (kernel, _, _) in zip(names, kernels):
+        ours, theirs = np.zeros_like(z), np.zeros_like(z)
+        launch(getattr(library, kernel), arguments_of(ours, [z], [], z.shape), 2, 64)
+        addresses = [theirs.ctypes.data, z.ctypes.data]
+        _core._cpu_tile(name, -1, lampas.complex128, addresses, [], z.size)
+        for x, y, expected in zip(z, ours, theirs):
+            for a, b in ((y.real, expected.real), (y.imag, expected.imag)):
+                close = a == b or abs(a - b) <= 1e-11 * max(abs(b), 1e-12) or a != a and b != b
+                signs = b != 0 or np.signbit(a) == np.signbit(b)
+                assert close and signs, (name, x, y, expected)

@@ -21,7 +21,7 @@ LAYOUTS = ("contiguous", "strided")
 
 @pytest.fixture(scope="module", autouse=True)
 def compiler():
-    folders = __import__("lampas.cuda._wheels", fromlist=["folders"]).folders().split(":")
+    folders = __import__("lampas._nvidia", fromlist=["folders"]).folders().split(":")
     if not any(glob.glob(os.path.join(folder, "libnvrtc.so.*")) for folder in folders):
         pytest.skip("the wheel nvidia-cuda-nvrtc-cu12 is not installed")
 
@@ -101,3 +101,27 @@ def test_a_library_that_is_missing(python):
     done = python(source, env={"LAMPAS_NVRTC": "/nowhere/libnvrtc.so"}, check=False)
     assert "NVRTC, the compiler of kernels for the GPU, was not found" in done.stderr
     assert "pip install lampas[cuda]" in done.stderr
+
+
+def test_warmup(cache, python):
+    source = "import sys; from lampas.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    done = python(
+        source,
+        "cuda",
+        "warmup",
+        "--arch",
+        "sm_80",
+        "--rows",
+        "silu,add",
+        "--dtypes",
+        "float32,int64",
+    )
+    assert (
+        done == "12 kernels are compiled\n"
+    )  # silu and its gradient, add and its two; add of integers
+    names = [path.name for path in cache.iterdir()]
+    assert len(names) == len(set(names)) and {name.split("-")[0] for name in names} == {
+        "silu",
+        "add",
+    }
+    assert all("-sm_80-" in name for name in names)

@@ -35,12 +35,12 @@ inline Complex<T> over_i(Complex<T> z) {
 
 template <class T>
 inline Complex<T> exp(Complex<T> z) {
-  T size = math::exp(z.re);
-  if (z.im == 0) return {size, z.im};
-  if (size == 0) return {0, 0};  // also where the angle is infinite
+  if (z.im == 0) return {math::exp(z.re), z.im};
   if (z.re == infinity<T> && !math::isfinite(z.im)) return {z.re, nan<T>};
+  if (z.re == -infinity<T> && !math::isfinite(z.im)) return {0, 0};
   auto [s, c] = turn(z.im);
-  return {size * c, size * s};
+  T half = math::exp_shifted(z.re, -1);  // e^re may overflow where the result does not
+  return {half * c * 2, half * s * 2};
 }
 // log |z| near the unit circle is log1p((|z| - 1)(|z| + 1)) / 2 to keep its digits.
 template <class T>
@@ -71,20 +71,37 @@ inline Complex<T> sqrt(Complex<T> z) {
   if (z.re >= 0) return {t * down, z.im / (2 * t) * down};
   return {math::abs(z.im) / (2 * t) * down, math::copysign(t, z.im) * down};
 }
+// From here on both are e^|re| / 2 to the last bit; squared in two steps, for the product with a
+// small sine may be finite.
+template <class T>
+inline constexpr T hyperbolic_limit = is_single<T> ? T(60) : T(600);
+template <class T>
+inline Complex<T> half_exp(T size, SinCos<T> angle) {
+  T h = math::exp(size / 2);
+  return {T(0.5) * h * angle.cos * h, T(0.5) * h * angle.sin * h};
+}
 template <class T>
 inline Complex<T> sinh(Complex<T> z) {
   if (z.im == 0) return {math::sinh(z.re), z.im};
-  auto [s, c] = turn(z.im);
-  T re = z.re == 0 ? z.re : math::sinh(z.re) * c;
-  return {re, math::cosh(z.re) * s};
+  SinCos<T> angle = turn(z.im);
+  if (z.re == 0) return {math::isfinite(z.im) ? z.re * angle.cos : z.re, angle.sin};
+  if (math::abs(z.re) > hyperbolic_limit<T>) {
+    Complex<T> y = half_exp(math::abs(z.re), angle);
+    return {z.re < 0 ? -y.re : y.re, y.im};
+  }
+  return {math::sinh(z.re) * angle.cos, math::cosh(z.re) * angle.sin};
 }
 template <class T>
 inline Complex<T> cosh(Complex<T> z) {
   if (z.im == 0)
     return {math::cosh(z.re), z.re == 0 ? z.re * z.im : math::copysign(z.im, z.re * z.im)};
-  auto [s, c] = turn(z.im);
-  T im = z.re == 0 ? z.re * s : math::sinh(z.re) * s;
-  return {math::cosh(z.re) * c, im};
+  SinCos<T> angle = turn(z.im);
+  if (z.re == 0) return {angle.cos, math::isfinite(z.im) ? z.re * angle.sin : z.re};
+  if (math::abs(z.re) > hyperbolic_limit<T>) {
+    Complex<T> y = half_exp(math::abs(z.re), angle);
+    return {y.re, z.re < 0 ? -y.im : y.im};
+  }
+  return {math::cosh(z.re) * angle.cos, math::sinh(z.re) * angle.sin};
 }
 // (t / cos^2 + i tan) over ..., with t = sinh cosh of the real part; beyond `far` it is 1.
 template <class T>
@@ -145,10 +162,14 @@ inline Complex<T> atanh(Complex<T> z) {
     T x = z.re / size, y = z.im / size;
     return {math::isinf(size) ? math::copysign(T(0), z.re) : x / (x * x + y * y) / size, right};
   }
-  T apart = 1 - z.re, square = z.im * z.im;
-  T re = T(0.25) * math::log1p(4 * z.re / (apart * apart + square));
-  T im = T(0.5) * math::atan2(2 * z.im, apart * (1 + z.re) - square);
-  return {re, im};
+  T x = math::abs(z.re), apart = 1 - x, square = z.im * z.im, below = apart * apart + square, re;
+  if (below < T(1e-3))  // squares may vanish
+    re = T(0.5) * (math::log(magnitude(Complex<T>{1 + x, z.im})) -
+                   math::log(magnitude(Complex<T>{apart, z.im})));
+  else
+    re = T(0.25) * math::log1p(4 * x / below);
+  T im = T(0.5) * math::atan2(2 * z.im, apart * (1 + x) - square);
+  return {math::copysign(re, z.re), im};
 }
 template <class T>
 inline Complex<T> atan(Complex<T> z) {

@@ -1,4 +1,5 @@
-"""`torch.cuda` as PyTorch's CPU build has it: questions say that there is none, real use raises.
+"""`torch.cuda`. Without a GPU as PyTorch's CPU build has it: questions say that there is none, real use
+raises. With one the names of `_present.py` stand in the place of these.
 
 Where that build fails inside itself (an AttributeError about `torch._C`), here it is the error that
 it gives elsewhere: "Torch not compiled with CUDA enabled".
@@ -8,13 +9,14 @@ import collections
 import contextlib
 import importlib
 
-from lampas import hints
-from lampas.unavailable import answering
+from lampas import _core, hints
+from lampas.unavailable import answering, function
 
 has_half = True
 has_magma = False
 default_generators = ()
 _LACKING = "Torch not compiled with CUDA enabled"
+_LACKING_DOC = "Raises AssertionError: there is no CUDA."
 _NO_STREAMS = "PyTorch was compiled without CUDA support"
 _NO_NVML = "nvidia-ml-py does not seem to be installed or it can't be imported."
 _SUBMODULES = {"amp", "nvtx"}
@@ -107,7 +109,7 @@ _define(
     make_graphed_callables(callables, sample_args, num_warmup_iters=3, allow_unused_input=False, pool=None)
     """,
     _lacking,
-    "Raises AssertionError: there is no CUDA.",
+    _LACKING_DOC,
 )
 _define(
     "utilization(device=None) | temperature(device=None) | power_draw(device=None) | "
@@ -259,6 +261,14 @@ def caching_allocator_disabled():
 
 
 _is_in_bad_fork = answering("torch.cuda._is_in_bad_fork", False)
+
+
+if _core._cuda_device_count():
+    from lampas.cuda import _present
+
+    _lacking_names = [n for n, f in globals().items() if getattr(f, "__doc__", 0) == _LACKING_DOC]
+    globals().update({n: function(f"torch.cuda.{n}") for n in _lacking_names})
+    globals().update(_present.names())
 
 
 def __getattr__(name):

@@ -64,9 +64,6 @@ def _no_such_device(kind):
 
 
 _core.Tensor.xpu, _core.Tensor.mtia = _no_such_device("xpu"), _no_such_device("mtia")
-_core.Tensor.record_stream = unavailable.function(
-    "torch.Tensor.record_stream", "there are no streams to record on"
-)
 
 
 class _AbsentType:

@@ -1,0 +1,177 @@
+// See host_fallback.h. Which operators need no help is the table below: rows, views, copies,
+// factories and what is made of those alone.
+#include "python/host_fallback.h"
+
+#include "cuda/fallback.h"
+#include "cuda/memory.h"
+#include "ops/copy.h"
+#include "ops/kernel.h"
+#include "tape/history.h"
+
+namespace lampas::python {
+
+namespace {
+
+constexpr const char* kOnDevice[] = {
+    // copies and conversions
+    "clone", "contiguous", "to", "type_as", "float", "double", "half", "bfloat16", "long", "int",
+    "short", "char", "byte", "bool", "chalf", "cfloat", "cdouble", "copy_", "fill_", "zero_",
+    "conj", "real", "imag", "view_as_real", "view_as_complex", "detach", "detach_", "alias",
+    "requires_grad_",
+    // factories
+    "empty", "empty_strided", "zeros", "ones", "full", "scalar_tensor", "empty_like", "zeros_like",
+    "ones_like", "full_like", "new_empty", "new_zeros", "new_ones", "new_full",
+    // choices among rows
+    "div", "clamp", "clamp_min", "clamp_max", "float_power", "float_power_",
+    // gradients and optimizers: made of rows, or refused here so that Python's step of rows is
+    // taken
+    "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
+    "fused_nadam_", "fused_radam_", "fused_rmsprop_", "fused_adagrad_", "fused_adadelta_",
+    "fused_rprop_", "fused_asgd_",
+    // views
+    "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
+    "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
+    "mT", "mH", "matrix_H", "adjoint", "movedim", "moveaxis", "squeeze", "unsqueeze", "select",
+    "slice", "narrow", "as_strided", "diagonal", "unfold", "squeeze_", "unsqueeze_", "transpose_",
+    "swapdims_", "swapaxes_", "t_", "as_strided_", "split", "split_with_sizes", "chunk", "unbind"};
+
+struct Moved {
+  Tensor device, host;
+  uint32_t version;
+  const tape::Node* node;  // of `host`, before the call
+  PyObject* object;        // the argument as it was given, borrowed
+};
+
+const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get(); }
+
+bool names_cuda(const Parameter& param, PyObject* o) {
+  return param.type == Arg<Device>::name && o != Py_None && to_device(o).is_cuda();
+}
+
+class HostCall {
+ public:
+  // The slot's value with everything that lies on a GPU copied to the host; new reference.
+  PyObject* taken(PyObject* o) {
+    if (is_tensor(o)) return unwrap(o).device().is_cuda() ? copied(o) : Py_NewRef(o);
+    if (PyTuple_Check(o) || PyList_Check(o)) {
+      Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+      Object tuple(checked(PyTuple_New(n)));
+      for (Py_ssize_t i = 0; i < n; ++i)
+        PyTuple_SET_ITEM(tuple.get(), i, taken(PySequence_Fast_GET_ITEM(o, i)));
+      return tuple.release();
+    }
+    return Py_NewRef(o);
+  }
+  PyObject* taken(const Parameter& param, PyObject* o) {
+    if (!names_cuda(param, o)) return taken(o);
+    target_ = device_memory.resolve(to_device(o));
+    return wrap(Device{});
+  }
+
+  PyObject* returned(PyObject* made) {
+    Object owner(made);
+    if (is_tensor(made)) {
+      const Tensor& x = unwrap(made);
+      for (const Moved& m : moved_)
+        if (m.host.is(x)) return Py_NewRef(m.object);
+      return x.device().is_cpu() ? wrap(ops::to(x, target_)) : owner.release();
+    }
+    if (!PyTuple_Check(made)) return owner.release();
+    Py_ssize_t n = PyTuple_GET_SIZE(made);
+    Object tuple(checked(PyTuple_New(n)));
+    for (Py_ssize_t i = 0; i < n; ++i)
+      PyTuple_SET_ITEM(tuple.get(), i, returned(Py_NewRef(PyTuple_GET_ITEM(made, i))));
+    return tuple.release();
+  }
+
+  void write_back() {
+    for (const Moved& m : moved_) {
+      if (m.host.storage()->version == m.version) continue;
+      if (node_of(m.host) != m.node) {  // the write was recorded: its history becomes the tensor's
+        ops::copy_(m.device, m.host);
+        continue;
+      }
+      ops::copy_values(m.device, m.host);
+      bump_version(m.device);
+    }
+  }
+
+ private:
+  PyObject* copied(PyObject* o) {
+    for (const Moved& m : moved_)
+      if (m.object == o) return wrap(m.host);
+    const Tensor& x = unwrap(o);
+    target_ = x.device();
+    Tensor host = ops::to(x, Device{});
+    moved_.push_back({x, host, host.storage()->version, node_of(host), o});
+    return wrap(host);
+  }
+
+  std::vector<Moved> moved_;
+  Device target_;
+};
+
+bool lies_on_cuda(const Parameter& param, PyObject* o) {
+  if (is_tensor(o)) return unwrap(o).device().is_cuda();
+  if (!PyTuple_Check(o) && !PyList_Check(o)) return names_cuda(param, o);
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+    if (PyObject* item = PySequence_Fast_GET_ITEM(o, i);
+        is_tensor(item) && unwrap(item).device().is_cuda())
+      return true;
+  return false;
+}
+
+// Tensors of the host among those of a GPU are a mistake, except numbers; a factory has no tensors.
+void check_same_device(const Overload& overload, PyObject* const* slots) {
+  const Tensor *on_cuda = nullptr, *on_host = nullptr;
+  auto look = [&](PyObject* o) {
+    if (!is_tensor(o)) return;
+    const Tensor& x = unwrap(o);
+    if (x.device().is_cuda()) {
+      if (on_cuda && on_cuda->device() != x.device()) fail_devices(on_cuda->device(), x.device());
+      on_cuda = &x;
+    } else if (x.dim() > 0) {
+      on_host = &x;
+    }
+  };
+  for (size_t i = 0; i < overload.signature.params.size(); ++i) {
+    PyObject* o = slots[i];
+    if (!PyTuple_Check(o) && !PyList_Check(o)) {
+      look(o);
+      continue;
+    }
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); ++k)
+      look(PySequence_Fast_GET_ITEM(o, k));
+  }
+  if (on_cuda && on_host) fail_devices(on_cuda->device(), on_host->device());
+}
+
+}  // namespace
+
+void mark_operators_on_device() {
+  overriding.devices = cuda::possible();
+  for (const char* name : kOnDevice)
+    if (Operator* op = find_operator(name)) op->on_device = true;
+}
+
+bool names_device(const Overload& overload, PyObject* const* slots) {
+  for (size_t i = 0; i < overload.signature.params.size(); ++i)
+    if (lies_on_cuda(overload.signature.params[i], slots[i])) return true;
+  return false;
+}
+
+PyObject* invoke_on_host(const Operator& op, const Overload& overload, PyObject** slots) {
+  check_same_device(overload, slots);
+  cuda::warn_of_fallback(op.name);
+  HostCall call;
+  std::vector<Object> keep;
+  for (size_t i = 0; i < overload.signature.params.size(); ++i) {
+    keep.emplace_back(call.taken(overload.signature.params[i], slots[i]));
+    slots[i] = keep.back().get();
+  }
+  Object made(overload.invoke(slots, overload.context));
+  call.write_back();
+  return call.returned(made.release());
+}
+
+}  // namespace lampas::python
