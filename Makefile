@@ -17,7 +17,7 @@ PIP := $(PY) -m pip install --quiet $(PIP_FLAGS)
 CMAKE_FLAGS := -G Ninja -DPython_EXECUTABLE=$(abspath $(PY)) \
     -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
 
-.PHONY: help demo test test-full bench sanitize wheel lint build clean distclean
+.PHONY: help demo test test-full test-cuda bench sanitize wheel lint build clean distclean
 help:
 	@echo "make demo      train LeNet on handwritten digits, write demo/report.png"
 	@echo "make test      build and run the test suite (installs PyTorch as the oracle)"
@@ -66,6 +66,10 @@ test: build $(VENV)/.test
 test-full: build $(VENV)/.test
 	$(PY) tests/full/run.py $(ARGS)
 	LAMPAS_TEST_FULL=1 $(PY) -m pytest tests/cuda
+
+# On a machine with a GPU: what no test without one can show.
+test-cuda: build $(VENV)/.test
+	$(PY) -m pytest tests/cuda -m cuda -q $(ARGS)
 
 bench: build $(VENV)/.test
 	$(PY) benchmarks/table.py $(ARGS)

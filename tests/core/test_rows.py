@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from row_inputs import RANGES
 
 import lampas
 from lampas import _core
@@ -19,10 +20,6 @@ COMPLEX = 8 | 16
 DTYPES = """bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64
 complex64 complex128""".split()
 LAYOUTS = ["contiguous", "transposed", "strided", "expanded", "0-d", "empty"]
-RANGES = {
-    "any": (-3, 3), "positive": (0.1, 4), "unit": (0.05, 0.95), "one": (-0.95, 0.95),
-    "above_one": (1.05, 4), "nonzero": (0.3, 3), "small": (-2, 2), "bits": (0, 7),
-}  # fmt: skip
 NUMBERS = (1, 2, -3, 4)  # for parameters without a default
 
 

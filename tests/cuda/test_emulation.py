@@ -11,6 +11,7 @@ import shutil
 import numpy as np
 import pytest
 from emulation import RANK, Arguments, build, launch, number
+from row_inputs import RANGES
 
 import lampas
 from lampas import _core
@@ -21,10 +22,6 @@ DTYPES = [
     *(pytest.param(name, marks=pytest.mark.slow) for name in ("int32", "float64", "complex128")),
 ]
 LAYOUTS = ("contiguous", "strided")
-RANGES = {
-    "any": (-3, 3), "positive": (0.1, 4), "unit": (0.05, 0.95), "one": (-0.95, 0.95),
-    "above_one": (1.05, 4), "nonzero": (0.3, 3), "small": (-2, 2), "bits": (0, 7),
-}  # fmt: skip
 PARAMETERS = (0.5, 2.0, -3.0, 4.0)
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, -2.0, 1e-40, 100.0, -700.0]
 # Where C libraries differ: the sign and the payload of what is not finite in complex numbers.
