@@ -1,11 +1,12 @@
 // A CUDA driver for tests, and its compiler: kernels compiled by the host's compiler (see
-// core/cuda/device/standard.h) and run when they are launched. One library serves as libcuda.so.1 and as
-// libnvrtc. Devices' memory can be read and written during calls of the driver only: whoever follows
-// such an address on the host crashes, as with a real device.
+// core/cuda/device/standard.h) and run when they are launched. One library serves as libcuda.so.1
+// and as libnvrtc. Devices' memory can be read and written during calls of the driver only: whoever
+// follows such an address on the host crashes, as with a real device.
 //
 // Streams run in order and at once, except that work after `fake_hold(stream)` counts as unfinished
-// until `fake_proceed()`: events recorded there are not ready. FAKE_CUDA_* in the environment say how
-// many devices there are, how much memory each has, the driver's version, the compiler's command.
+// until `fake_proceed()`: events recorded there are not ready. FAKE_CUDA_* in the environment say
+// how many devices there are, how much memory each has, the driver's version, the compiler's
+// command.
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -143,8 +144,8 @@ API int cuDevicePrimaryCtxRetain(Context** c, int d) {
   default_streams[d].context = &contexts[d];
   *c = &contexts[d];
   if (!contexts[d].arena)
-    contexts[d].arena = static_cast<char*>(mmap(nullptr, memory(), PROT_NONE,
-                                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    contexts[d].arena = static_cast<char*>(
+        mmap(nullptr, memory(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   return 0;
 }
 API int cuCtxSetCurrent(Context* c) {
@@ -300,8 +301,8 @@ API int nvrtcGetSupportedArchs(int* archs) {
   archs[0] = 75, archs[1] = number("FAKE_NVRTC_NEWEST", 90);
   return 0;
 }
-API int nvrtcCreateProgram(Program** p, const char* text, const char*, int n, const char* const* texts,
-                           const char* const* names) {
+API int nvrtcCreateProgram(Program** p, const char* text, const char*, int n,
+                           const char* const* texts, const char* const* names) {
   *p = new Program{text, "", "", "", {}};
   for (int i = 0; i < n; ++i)
     if (*texts[i]) (*p)->headers[names[i]] = texts[i];
@@ -314,8 +315,10 @@ API int nvrtcDestroyProgram(Program** p) {
 }
 API int nvrtcCompileProgram(Program* p, int, const char* const*) {
   static int count = 0;
-  std::string folder = std::getenv("FAKE_CUDA_FOLDER");
-  std::string base = folder + "/" + std::to_string(getpid()) + "_" + std::to_string(count++);
+  // A folder for each process: none reads headers that another is writing.
+  std::string folder =
+      std::string(std::getenv("FAKE_CUDA_FOLDER")) + "/" + std::to_string(getpid());
+  std::string base = folder + "/" + std::to_string(count++);
   for (const char* sub : {"/ops", "/cpu", "/cuda", "/cuda/device"})
     if (std::system(("mkdir -p '" + folder + sub + "'").c_str())) return 1;
   for (auto& [name, text] : p->headers) std::ofstream(folder + "/" + name) << text;

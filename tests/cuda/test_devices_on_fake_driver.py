@@ -421,9 +421,9 @@ def test_kernels_are_compiled_once(run, kept):
         assert (x + x + x).tolist() == [123] * 3
     """
     run(source)
-    before = {path: path.stat().st_mtime_ns for path in kept.glob("*.cc")}
+    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*.cc")}
     run(source)
-    assert {path: path.stat().st_mtime_ns for path in kept.glob("*.cc")} == before
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*.cc")} == before
     assert any("add-sm_90-" in path.name for path in (kept / "cuda").iterdir())
 
 
