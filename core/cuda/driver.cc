@@ -102,6 +102,11 @@ struct Compiler {
 };
 #undef ENTRY
 
+const Compiler& compiler() {
+  static const Compiler once;
+  return once;
+}
+
 }  // namespace
 
 const Driver& driver() {
@@ -111,13 +116,14 @@ const Driver& driver() {
 }
 
 const Nvrtc& nvrtc() {
-  static const Compiler once;
-  if (!once.problem.empty()) fail(once.problem);
-  return once.table;
+  if (!compiler().problem.empty()) fail(compiler().problem);
+  return compiler().table;
 }
 
 int device_count() { return opened().devices; }
-const std::string& why_unavailable() { return opened().problem; }
+const std::string& why_unavailable() {
+  return opened().problem.empty() ? compiler().problem : opened().problem;
+}
 
 std::string describe(Result result) {
   const char *name = nullptr, *text = nullptr;

@@ -92,7 +92,7 @@ const Driver& driver();
 const Nvrtc& nvrtc();
 // How many GPUs there are; 0 without a driver. Never raises.
 int device_count();
-// Why there is none, as PyTorch says it; empty when there is one.
+// Why CUDA cannot be used: no driver, as PyTorch says it, or no compiler; empty where it can.
 const std::string& why_unavailable();
 
 // Raises RuntimeError "CUDA error: ..." unless the result is success; `what` names the operator or

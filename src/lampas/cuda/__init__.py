@@ -263,7 +263,8 @@ def caching_allocator_disabled():
 _is_in_bad_fork = answering("torch.cuda._is_in_bad_fork", False)
 
 
-if _core._cuda_device_count():
+# A GPU alone does not count: without `pip install lampas[cuda]` programs that ask stay on the CPU.
+if _core._cuda_device_count() and not _core._cuda_why_unavailable():
     from lampas.cuda import _present
 
     _lacking_names = [n for n, f in globals().items() if getattr(f, "__doc__", 0) == _LACKING_DOC]
