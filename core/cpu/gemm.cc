@@ -141,11 +141,28 @@ void without_depth(int64_t m, int64_t n, T* c, int64_t ldc, const GemmEnd<T>& en
 }  // namespace
 
 template <class T>
-PackedLeft<T>::PackedLeft(const Strided<T>& a)
-    : rows_(a.rows),
-      depth_(a.cols),
-      height_(height_of<T>(a.rows)),
-      store_(std::make_unique<Scratch<T>>(a.rows * a.cols)) {
+PackedLeft<T>::PackedLeft(int64_t rows, int64_t depth)
+    : rows_(rows),
+      depth_(depth),
+      height_(height_of<T>(rows)),
+      store_(std::make_unique<Scratch<T>>(rows * depth)) {}
+
+template <class T>
+void PackedLeft<T>::put(const Strided<T>& a, int64_t col) {
+  int64_t stretch = depth_of<T>(depth_), stop = col + a.cols;
+  for (int64_t from = col, to; from < stop; from = to) {
+    int64_t p = from / stretch * stretch, depth = std::min(stretch, depth_ - p);
+    to = std::min(stop, p + depth);
+    for (int64_t row = 0; row < rows_; row += height_) {
+      int64_t rows = std::min(height_, rows_ - row);
+      pack_left(part(a, row, rows, from - col, to - from), height_,
+                store_->data() + p * rows_ + row * depth + (from - p) * rows);
+    }
+  }
+}
+
+template <class T>
+PackedLeft<T>::PackedLeft(const Strided<T>& a) : PackedLeft(a.rows, a.cols) {
   int64_t stretch = depth_of<T>(depth_);
   for (int64_t p = 0; p < depth_; p += stretch) {
     int64_t depth = std::min(stretch, depth_ - p);
@@ -174,9 +191,9 @@ PackedRight<T>::PackedRight(const Strided<T>& b) : depth_(b.rows), cols_(b.cols)
 }
 
 template <class T>
-int64_t PackedRight<T>::grain(int64_t rows) const {
-  int64_t unit = tile<T>().cols, panels = ceil_div(cols_, unit);
-  return units_in_piece(panels, 2 * rows * depth_ * unit, panels) * unit;
+int64_t PackedRight<T>::grain(int64_t rows, int64_t flops) const {
+  int64_t unit = tile<T>().cols, own = std::max<int64_t>(1, 2 * rows * depth_ * unit);
+  return share(ceil_div(cols_, unit), std::max<int64_t>(1, flops / own)) * unit;
 }
 
 template <class T>

@@ -27,6 +27,9 @@ template <class T>
 class PackedLeft {
  public:
   explicit PackedLeft(const Strided<T>& a);
+  // To be filled by put(): columns [col, col + a.cols) become those of `a`, on the calling thread.
+  PackedLeft(int64_t rows, int64_t depth);
+  void put(const Strided<T>& a, int64_t col);
   int64_t rows() const { return rows_; }
   int64_t depth() const { return depth_; }
   int64_t height() const { return height_; }
@@ -47,8 +50,9 @@ class PackedRight {
   explicit PackedRight(const Strided<T>& b);
   int64_t depth() const { return depth_; }
   int64_t cols() const { return cols_; }
-  // Columns (a multiple of the tile's) that make a piece worth a hand-off with `rows` on the left.
-  int64_t grain(int64_t rows) const;
+  // Columns (a multiple of the tile's) that make a piece of at least `flops` with `rows` on the
+  // left.
+  int64_t grain(int64_t rows, int64_t flops) const;
   // The panels from column `col` (a multiple of the tile's) over the stretch [from, from + count).
   const T* panels(int64_t col, int64_t from, int64_t count) const {
     return store_->data() + from * wide_ + col * count;

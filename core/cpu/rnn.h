@@ -26,7 +26,8 @@ struct RnnBackward {
   const T *h0, *c0, *w, *y, *c, *kept;
   T* dx;         // (steps, batch, G * hidden)
   T* dg;         // the same of what h gives to the gates; dx itself unless the cell is a Gru
-  T *dh0, *dc0;  // written; dc0 of an Lstm only
+  T *dh0, *dc0;  // working memory; dc0 of an Lstm only
+  bool first;    // whether they shall hold the gradients of h0 and c0 at last
   T* dw;         // may be null
 };
 

@@ -69,11 +69,13 @@ Tensors gradients(const RnnShape& s, const Backward& b) {
          dw = b.needs(W) ? fresh(w.sizes()) : Tensor(), dbias;
   by_type(w.dtype(), [&](auto tag) {
     using T = decltype(tag);
-    cpu::rnn_backward<T>(
-        s, {raw<T>(dy), raw<T>(dh), raw<T>(dc), raw<T>(h0), raw<T>(c0), raw<T>(w), raw<T>(y),
-            raw<T>(c), raw<T>(kept), raw<T>(dx), raw<T>(dg), raw<T>(dh0), raw<T>(dc0), raw<T>(dw)});
+    cpu::rnn_backward<T>(s, {raw<T>(dy), raw<T>(dh), raw<T>(dc), raw<T>(h0), raw<T>(c0), raw<T>(w),
+                             raw<T>(y), raw<T>(c), raw<T>(kept), raw<T>(dx), raw<T>(dg),
+                             raw<T>(dh0), raw<T>(dc0), b.needs(H0) || b.needs(C0), raw<T>(dw)});
   });
   if (b.needs(Bias)) dbias = sum_to(view(dg, Dims{s.steps * s.batch, w.size(0)}), Dims{w.size(0)});
+  if (!b.needs(H0)) dh0 = {};
+  if (!b.needs(C0)) dc0 = {};
   return {dx, dh0, dc0, dw, dbias};
 }
 

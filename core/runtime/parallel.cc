@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <exception>
@@ -116,6 +117,62 @@ struct Pool {
   }
 };
 
+// Steps that threads walk through together. A piece belongs to who takes it first; whoever is late
+// finds it taken, so nobody waits for a thread that has not arrived.
+class Walk {
+ public:
+  Walk(int64_t steps, int64_t pieces, void (*body)(void*, int64_t, int64_t), void* context)
+      : steps_(steps), pieces_(pieces), body_(body), context_(context), next_(pieces) {}
+
+  // The part of the thread that is number `rank` of `team`.
+  void run(int64_t rank, int64_t team) {
+    int64_t first = rank * pieces_ / team;
+    for (int64_t step = 0; step < steps_; ++step) {
+      for (int64_t i = 0; i < pieces_; ++i) {
+        int64_t piece = first + i < pieces_ ? first + i : first + i - pieces_;
+        if (take(step, piece)) work(step, piece);
+      }
+      if (!wait_for((step + 1) * pieces_)) return;
+    }
+  }
+
+ private:
+  struct alignas(64) Next {  // a cache line each: threads write their own all the time
+    std::atomic<int64_t> step{0};
+  };
+
+  bool take(int64_t step, int64_t piece) {
+    auto& next = next_[static_cast<size_t>(piece)].step;
+    int64_t expected = step;
+    return next.load(std::memory_order_relaxed) == step &&
+           next.compare_exchange_strong(expected, step + 1, std::memory_order_relaxed);
+  }
+  void work(int64_t step, int64_t piece) {
+    try {
+      body_(context_, step, piece);
+    } catch (...) {
+      failed_.store(true, std::memory_order_release);
+      throw;
+    }
+    done_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  // Spins for some ten microseconds; then others may need the core more. False: a piece failed.
+  bool wait_for(int64_t count) {
+    for (int spin = 0; done_.load(std::memory_order_acquire) < count; ++spin) {
+      if (failed_.load(std::memory_order_relaxed)) return false;
+      spin < 1000 ? relax() : std::this_thread::yield();
+    }
+    return true;
+  }
+
+  int64_t steps_, pieces_;
+  void (*body_)(void*, int64_t, int64_t);
+  void* context_;
+  std::vector<Next> next_;                    // of each piece: the step that nobody has taken yet
+  alignas(64) std::atomic<int64_t> done_{0};  // pieces of all steps
+  std::atomic<bool> failed_{false};
+};
+
 Pool* pool = nullptr;  // leaked at exit: joining threads while the process ends can hang
 std::mutex one_at_a_time;
 
@@ -157,6 +214,20 @@ void detail::run_chunks(int64_t chunks, void (*body)(void*, int64_t), void* cont
     job.work();  // another Python thread has the pool: do it alone
   }
   if (job.error) std::rethrow_exception(job.error);
+}
+
+void detail::run_steps(int64_t steps, int64_t pieces, void (*body)(void*, int64_t, int64_t),
+                       void* context) {
+  // Threads that wait for each other must not outnumber the cores.
+  static const int64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  int64_t team = std::min({pieces, cores, static_cast<int64_t>(num_threads())});
+  if (inside || team <= 1) {
+    for (int64_t step = 0; step < steps; ++step)
+      for (int64_t piece = 0; piece < pieces; ++piece) body(context, step, piece);
+    return;
+  }
+  Walk walk(steps, pieces, body, context);
+  parallel_for(team, 1, [&](int64_t rank, int64_t) { walk.run(rank, team); });
 }
 
 }  // namespace lampas

@@ -12,7 +12,8 @@ bool in_parallel_region();
 
 namespace detail {
 void run_chunks(int64_t chunks, void (*body)(void*, int64_t), void* context);
-}
+void run_steps(int64_t steps, int64_t pieces, void (*body)(void*, int64_t, int64_t), void* context);
+}  // namespace detail
 
 // Calls body(begin, end) over [0, n) in chunks of `grain` (the last may be shorter), on the calling
 // thread when there is one chunk only. A hand-off costs tens of microseconds: choose `grain` so
@@ -38,6 +39,20 @@ void parallel_for(int64_t n, int64_t grain, F&& body) {
                        (*x.body)(begin, end);
                      },
                      &context);
+}
+
+// Calls body(step, piece) for every piece of step 0, then of step 1, ... with one hand-off for all
+// of them: a piece starts when the step before is done. Threads meet by spinning, so a piece may be
+// as short as a few microseconds. Each thread takes the same pieces in every step where it can, so
+// that what they read again stays in its caches. Otherwise as parallel_for.
+template <class F>
+void parallel_steps(int64_t steps, int64_t pieces, F&& body) {
+  detail::run_steps(
+      steps, pieces,
+      [](void* f, int64_t step, int64_t piece) {
+        (*static_cast<std::remove_reference_t<F>*>(f))(step, piece);
+      },
+      &body);
 }
 
 // Set by the Python layer; called around long work.
