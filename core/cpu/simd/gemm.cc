@@ -203,10 +203,13 @@ template <class T>
 void pack_left(const T* x, int64_t row_step, int64_t col_step, int64_t rows, int64_t depth,
                int64_t height, T* panels) {
   if (row_step == 1) {  // line by line through all panels: lines are often a power of two apart
+    constexpr int64_t kAhead = 12;  // lines; too far apart for the processor to see them coming
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t row = 0; row < rows; row += height) {
         int64_t count = rows - row < height ? rows - row : height;
-        lines(x + k * col_step + row, 0, count, 1, panels + row * depth + k * count, 0, count);
+        const T* line = x + k * col_step + row;
+        __builtin_prefetch(line + kAhead * col_step);
+        lines(line, 0, count, 1, panels + row * depth + k * count, 0, count);
       }
     return;
   }
