@@ -60,20 +60,10 @@ void rnn_forward(const RnnShape& s, const RnnForward<T>& f) {
       gemm(h[i % 2], weights[static_cast<size_t>(g)], from_h.data() + g * n, wide, finish, begin,
            end);
     }
-    for (int64_t b = 0; b < s.batch; ++b) {
-      int64_t own = b * n + begin, to = (line + b) * n + begin;
-      RnnRow<T> row{s.cell,
-                    n,
-                    end - begin,
-                    f.x + (line + b) * wide + begin,
-                    from_h.data() + b * wide + begin,
-                    before + own,
-                    c_before ? c_before + own : nullptr,
-                    f.y + to,
-                    f.c ? f.c + to : nullptr,
-                    f.kept ? f.kept + (line + b) * kept + begin : nullptr};
-      LAMPAS_BEST(rnn_row(row));
-    }
+    LAMPAS_BEST(rnn_gates(RnnGates<T>{
+        s.cell, s.batch, n, end - begin, f.x + line * wide + begin, from_h.data() + begin,
+        before + begin, c_before ? c_before + begin : nullptr, f.y + line * n + begin,
+        f.c ? f.c + line * n + begin : nullptr, f.kept ? f.kept + line * kept + begin : nullptr}));
     if (i + 1 < s.steps)
       h[(i + 1) % 2].put(columns<T>(f.y + line * n, s.batch, n, begin, end), begin);
   });
@@ -104,23 +94,12 @@ void rnn_backward(const RnnShape& s, const RnnBackward<T>& b) {
         int64_t line = walk.at(i) * s.batch;
         const T* before = walk.template state<const T>(b.h0, b.y, i);
         const T* c_before = b.c ? walk.template state<const T>(b.c0, b.c, i) : nullptr;
-        for (int64_t r = 0; r < s.batch; ++r) {
-          int64_t own = r * n + begin, to = (line + r) * n + begin, at = (line + r) * wide + begin;
-          RnnRowGradient<T> row{s.cell,
-                                n,
-                                end - begin,
-                                b.dy ? b.dy + to : nullptr,
-                                b.kept ? b.kept + (line + r) * kept + begin : nullptr,
-                                before + own,
-                                c_before ? c_before + own : nullptr,
-                                b.y + to,
-                                b.c ? b.c + to : nullptr,
-                                b.dh0 + own,
-                                b.dc0 ? b.dc0 + own : nullptr,
-                                b.dx + at,
-                                b.dg + at};
-          LAMPAS_BEST(rnn_row_gradient(row));
-        }
+        LAMPAS_BEST(rnn_gates_gradient(RnnGatesGradient<T>{
+            s.cell, s.batch, n, end - begin, b.dy ? b.dy + line * n + begin : nullptr,
+            b.kept ? b.kept + line * kept + begin : nullptr, before + begin,
+            c_before ? c_before + begin : nullptr, b.y + line * n + begin,
+            b.c ? b.c + line * n + begin : nullptr, b.dh0 + begin, b.dc0 ? b.dc0 + begin : nullptr,
+            b.dx + line * wide + begin, b.dg + line * wide + begin}));
         if (round + 1 == s.steps + (b.first ? 1 : 0)) return;
         for (int64_t g = 0; g < gates; ++g)
           later[(round + 1) % 2].put(

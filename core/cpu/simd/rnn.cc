@@ -29,118 +29,170 @@ LAMPAS_INLINE T tanh(T x) {
   return math::copysign(e / (e + 2), x);
 }
 
+// Rows ahead of the one at work, whose memory is asked for: rows lie too far apart for the
+// processor to see them coming.
+constexpr int64_t kAhead = 4;
+
+template <class T>
+LAMPAS_INLINE void fetch(const T* row, int64_t gates, int64_t size, int64_t count) {
+  for (int64_t g = 0; g < gates; ++g)
+    for (int64_t j = 0; j < count; j += 64 / static_cast<int64_t>(sizeof(T)))
+      __builtin_prefetch(row + g * size + j);
+}
+
 // The loops read and write distinct memory, element by element: `ivdep` says so.
 template <class T>
-void lstm(const RnnRow<T>& r) {
+void lstm(const RnnGates<T>& r) {
   int64_t n = r.size;
-  const T* __restrict x = r.x, * __restrict h = r.h, * __restrict before = r.c_before;
-  T* __restrict kept = r.kept, * __restrict c = r.c, * __restrict y = r.y;
-#pragma GCC ivdep
-  for (int64_t j = 0; j < r.count; ++j) {
-    T in = sigmoid(x[j] + h[j]), forget = sigmoid(x[n + j] + h[n + j]),
-      cell = tanh(x[2 * n + j] + h[2 * n + j]),
-      out = sigmoid(x[3 * n + j] + h[3 * n + j]);
-    T now = forget * before[j] + in * cell;
-    kept[j] = in;
-    kept[n + j] = forget;
-    kept[2 * n + j] = cell;
-    kept[3 * n + j] = out;
-    c[j] = now;
-    y[j] = out * tanh(now);
-  }
-}
-
-template <class T>
-void lstm_gradient(const RnnRowGradient<T>& r) {
-  int64_t n = r.size;
-  const T* __restrict kept = r.kept, * __restrict before = r.c_before, * __restrict c = r.c, * __restrict dy = r.dy;
-  T* __restrict dh = r.dh, * __restrict dc = r.dc, * __restrict dx = r.dx;
-#pragma GCC ivdep
-  for (int64_t j = 0; j < r.count; ++j) {
-    T in = kept[j], forget = kept[n + j], cell = kept[2 * n + j], out = kept[3 * n + j];
-    T g = dy ? dh[j] + dy[j] : dh[j], wide = tanh(c[j]);
-    T through = dc[j] + g * out * (1 - wide * wide);
-    dx[j] = through * cell * in * (1 - in);
-    dx[n + j] = through * before[j] * forget * (1 - forget);
-    dx[2 * n + j] = through * in * (1 - cell * cell);
-    dx[3 * n + j] = g * wide * out * (1 - out);
-    dc[j] = through * forget;
-    dh[j] = 0;
-  }
-}
-
-template <class T>
-void gru(const RnnRow<T>& r) {
-  int64_t n = r.size;
-  const T* __restrict x = r.x, * __restrict h = r.h, * __restrict before = r.h_before;
-  T* __restrict kept = r.kept, * __restrict y = r.y;
-#pragma GCC ivdep
-  for (int64_t j = 0; j < r.count; ++j) {
-    T reset = sigmoid(x[j] + h[j]), update = sigmoid(x[n + j] + h[n + j]),
-      from_h = h[2 * n + j], fresh = tanh(x[2 * n + j] + reset * from_h);
-    kept[j] = reset;
-    kept[n + j] = update;
-    kept[2 * n + j] = fresh;
-    kept[3 * n + j] = from_h;
-    y[j] = (before[j] - fresh) * update + fresh;
-  }
-}
-
-template <class T>
-void gru_gradient(const RnnRowGradient<T>& r) {
-  int64_t n = r.size;
-  const T* __restrict kept = r.kept, * __restrict before = r.h_before, * __restrict dy = r.dy;
-  T* __restrict dh = r.dh, * __restrict dx = r.dx, * __restrict dg = r.dg;
-#pragma GCC ivdep
-  for (int64_t j = 0; j < r.count; ++j) {
-    T reset = kept[j], update = kept[n + j], fresh = kept[2 * n + j], from_h = kept[3 * n + j];
-    T g = dy ? dh[j] + dy[j] : dh[j];
-    T d_fresh = g * (1 - update) * (1 - fresh * fresh);
-    T d_update = g * (before[j] - fresh) * update * (1 - update);
-    T d_reset = d_fresh * from_h * reset * (1 - reset);
-    dx[j] = d_reset;
-    dx[n + j] = d_update;
-    dx[2 * n + j] = d_fresh;
-    dg[j] = d_reset;
-    dg[n + j] = d_update;
-    dg[2 * n + j] = d_fresh * reset;
-    dh[j] = g * update;
-  }
-}
-
-template <class T>
-void simple(const RnnRow<T>& r) {
-  const T* __restrict x = r.x, * __restrict h = r.h;
-  T* __restrict y = r.y;
-  if (r.cell == RnnCell::Tanh)
-    for (int64_t j = 0; j < r.count; ++j) y[j] = tanh(x[j] + h[j]);
-  else
-    for (int64_t j = 0; j < r.count; ++j) {
-      T sum = x[j] + h[j];
-      y[j] = sum < 0 ? T(0) : sum;
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* __restrict x = r.x + row * 4 * n, * __restrict h = r.h + row * 4 * n;
+    const T* __restrict before = r.c_before + row * n;
+    T* __restrict kept = r.kept + row * 4 * n, * __restrict c = r.c + row * n, * __restrict y = r.y + row * n;
+    if (row + kAhead < r.rows) {
+      fetch(x + kAhead * 4 * n, 4, n, r.count);
+      fetch(kept + kAhead * 4 * n, 4, n, r.count);
+      fetch(y + kAhead * n, 1, n, r.count);
+      fetch(c + kAhead * n, 1, n, r.count);
     }
-}
-
-template <class T>
-void simple_gradient(const RnnRowGradient<T>& r) {
-  const T* __restrict y = r.y, * __restrict dy = r.dy;
-  T* __restrict dh = r.dh, * __restrict dx = r.dx;
-  bool is_tanh = r.cell == RnnCell::Tanh;
-  for (int64_t j = 0; j < r.count; ++j) {
-    T g = dy ? dh[j] + dy[j] : dh[j];
-    T kept = y[j] > 0 ? g : T(0);
-    dx[j] = is_tanh ? g * (1 - y[j] * y[j]) : kept;
-    dh[j] = 0;
+#pragma GCC ivdep
+    for (int64_t j = 0; j < r.count; ++j) {
+      T in = sigmoid(x[j] + h[j]), forget = sigmoid(x[n + j] + h[n + j]),
+        cell = tanh(x[2 * n + j] + h[2 * n + j]), out = sigmoid(x[3 * n + j] + h[3 * n + j]);
+      T now = forget * before[j] + in * cell;
+      kept[j] = in;
+      kept[n + j] = forget;
+      kept[2 * n + j] = cell;
+      kept[3 * n + j] = out;
+      c[j] = now;
+      y[j] = out * tanh(now);
+    }
   }
 }
 
 template <class T>
-void row(const RnnRow<T>& r) {
+void lstm_gradient(const RnnGatesGradient<T>& r) {
+  int64_t n = r.size;
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* __restrict kept = r.kept + row * 4 * n, * __restrict before = r.c_before + row * n;
+    const T* __restrict c = r.c + row * n, * __restrict dy = r.dy ? r.dy + row * n : nullptr;
+    T* __restrict dh = r.dh + row * n, * __restrict dc = r.dc + row * n, * __restrict dx = r.dx + row * 4 * n;
+    if (row + kAhead < r.rows) {
+      fetch(kept + kAhead * 4 * n, 4, n, r.count);
+      fetch(dx + kAhead * 4 * n, 4, n, r.count);
+      fetch(before + kAhead * n, 1, n, r.count);
+      fetch(c + kAhead * n, 1, n, r.count);
+      if (dy) fetch(dy + kAhead * n, 1, n, r.count);
+    }
+#pragma GCC ivdep
+    for (int64_t j = 0; j < r.count; ++j) {
+      T in = kept[j], forget = kept[n + j], cell = kept[2 * n + j], out = kept[3 * n + j];
+      T g = dy ? dh[j] + dy[j] : dh[j], wide = tanh(c[j]);
+      T through = dc[j] + g * out * (1 - wide * wide);
+      dx[j] = through * cell * in * (1 - in);
+      dx[n + j] = through * before[j] * forget * (1 - forget);
+      dx[2 * n + j] = through * in * (1 - cell * cell);
+      dx[3 * n + j] = g * wide * out * (1 - out);
+      dc[j] = through * forget;
+      dh[j] = 0;
+    }
+  }
+}
+
+template <class T>
+void gru(const RnnGates<T>& r) {
+  int64_t n = r.size;
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* __restrict x = r.x + row * 3 * n, * __restrict h = r.h + row * 3 * n;
+    const T* __restrict before = r.h_before + row * n;
+    T* __restrict kept = r.kept + row * 4 * n, * __restrict y = r.y + row * n;
+    if (row + kAhead < r.rows) {
+      fetch(x + kAhead * 3 * n, 3, n, r.count);
+      fetch(kept + kAhead * 4 * n, 4, n, r.count);
+      fetch(y + kAhead * n, 1, n, r.count);
+    }
+#pragma GCC ivdep
+    for (int64_t j = 0; j < r.count; ++j) {
+      T reset = sigmoid(x[j] + h[j]), update = sigmoid(x[n + j] + h[n + j]), from_h = h[2 * n + j],
+        fresh = tanh(x[2 * n + j] + reset * from_h);
+      kept[j] = reset;
+      kept[n + j] = update;
+      kept[2 * n + j] = fresh;
+      kept[3 * n + j] = from_h;
+      y[j] = (before[j] - fresh) * update + fresh;
+    }
+  }
+}
+
+template <class T>
+void gru_gradient(const RnnGatesGradient<T>& r) {
+  int64_t n = r.size;
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* __restrict kept = r.kept + row * 4 * n, * __restrict before = r.h_before + row * n;
+    const T* __restrict dy = r.dy ? r.dy + row * n : nullptr;
+    T* __restrict dh = r.dh + row * n, * __restrict dx = r.dx + row * 3 * n, * __restrict dg = r.dg + row * 3 * n;
+    if (row + kAhead < r.rows) {
+      fetch(kept + kAhead * 4 * n, 4, n, r.count);
+      fetch(dx + kAhead * 3 * n, 3, n, r.count);
+      fetch(dg + kAhead * 3 * n, 3, n, r.count);
+      fetch(before + kAhead * n, 1, n, r.count);
+      if (dy) fetch(dy + kAhead * n, 1, n, r.count);
+    }
+#pragma GCC ivdep
+    for (int64_t j = 0; j < r.count; ++j) {
+      T reset = kept[j], update = kept[n + j], fresh = kept[2 * n + j], from_h = kept[3 * n + j];
+      T g = dy ? dh[j] + dy[j] : dh[j];
+      T d_fresh = g * (1 - update) * (1 - fresh * fresh);
+      T d_update = g * (before[j] - fresh) * update * (1 - update);
+      T d_reset = d_fresh * from_h * reset * (1 - reset);
+      dx[j] = d_reset;
+      dx[n + j] = d_update;
+      dx[2 * n + j] = d_fresh;
+      dg[j] = d_reset;
+      dg[n + j] = d_update;
+      dg[2 * n + j] = d_fresh * reset;
+      dh[j] = g * update;
+    }
+  }
+}
+
+template <class T>
+void simple(const RnnGates<T>& r) {
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* __restrict x = r.x + row * r.size, * __restrict h = r.h + row * r.size;
+    T* __restrict y = r.y + row * r.size;
+    if (r.cell == RnnCell::Tanh)
+      for (int64_t j = 0; j < r.count; ++j) y[j] = tanh(x[j] + h[j]);
+    else
+      for (int64_t j = 0; j < r.count; ++j) {
+        T sum = x[j] + h[j];
+        y[j] = sum < 0 ? T(0) : sum;
+      }
+  }
+}
+
+template <class T>
+void simple_gradient(const RnnGatesGradient<T>& r) {
+  bool is_tanh = r.cell == RnnCell::Tanh;
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* __restrict y = r.y + row * r.size, * __restrict dy =
+                                                    r.dy ? r.dy + row * r.size : nullptr;
+    T* __restrict dh = r.dh + row * r.size, * __restrict dx = r.dx + row * r.size;
+    for (int64_t j = 0; j < r.count; ++j) {
+      T g = dy ? dh[j] + dy[j] : dh[j];
+      T kept = y[j] > 0 ? g : T(0);
+      dx[j] = is_tanh ? g * (1 - y[j] * y[j]) : kept;
+      dh[j] = 0;
+    }
+  }
+}
+
+template <class T>
+void gates(const RnnGates<T>& r) {
   r.cell == RnnCell::Lstm ? lstm(r) : r.cell == RnnCell::Gru ? gru(r) : simple(r);
 }
 
 template <class T>
-void row_gradient(const RnnRowGradient<T>& r) {
+void gates_gradient(const RnnGatesGradient<T>& r) {
   r.cell == RnnCell::Lstm  ? lstm_gradient(r)
   : r.cell == RnnCell::Gru ? gru_gradient(r)
                            : simple_gradient(r);
@@ -148,9 +200,9 @@ void row_gradient(const RnnRowGradient<T>& r) {
 
 }  // namespace
 
-void rnn_row(const RnnRow<float>& r) { row(r); }
-void rnn_row(const RnnRow<double>& r) { row(r); }
-void rnn_row_gradient(const RnnRowGradient<float>& r) { row_gradient(r); }
-void rnn_row_gradient(const RnnRowGradient<double>& r) { row_gradient(r); }
+void rnn_gates(const RnnGates<float>& r) { gates(r); }
+void rnn_gates(const RnnGates<double>& r) { gates(r); }
+void rnn_gates_gradient(const RnnGatesGradient<float>& r) { gates_gradient(r); }
+void rnn_gates_gradient(const RnnGatesGradient<double>& r) { gates_gradient(r); }
 
 }  // namespace lampas::LAMPAS_ISA

@@ -1,4 +1,4 @@
-// The pointwise part of a step of a recurrent network, one sequence of the batch at a time, by
+// The pointwise part of a step of a recurrent network, some hidden units of the whole batch, by
 // instruction set.
 #pragma once
 #include <cstdint>
@@ -19,20 +19,22 @@ constexpr int64_t rnn_kept(RnnCell cell) {
   return cell == RnnCell::Lstm || cell == RnnCell::Gru ? 4 : 0;
 }
 
+// Rows of x, h, dx, dg lie rnn_gates * size elements apart, those of kept rnn_kept * size, others
+// size.
 template <class T>
-struct RnnRow {
+struct RnnGates {
   RnnCell cell;
-  int64_t size, count;  // distance of gates; elements of this call
-  const T *x, *h;       // what the input and what the last h give to the gates, biases added
+  int64_t rows, size, count;  // sequences; distance of gates; hidden units of this call
+  const T *x, *h;             // what the input and what the last h give to the gates, biases added
   const T *h_before, *c_before;
   T *y, *c;  // h and c of this step
   T* kept;   // Lstm: the four gates; Gru: reset, update, new, and h's part of new
 };
 
 template <class T>
-struct RnnRowGradient {
+struct RnnGatesGradient {
   RnnCell cell;
-  int64_t size, count;
+  int64_t rows, size, count;
   const T *dy, *kept, *h_before, *c_before, *y, *c;  // dy: may be null
   T* dh;  // in: of this h, through the later step; out: of the h before, but for what the gates
           // pass on
@@ -40,12 +42,12 @@ struct RnnRowGradient {
   T *dx, *dg;  // of x and h above; the same memory unless the cell is a Gru
 };
 
-#define LAMPAS_RNN(isa)                                   \
-  namespace isa {                                         \
-  void rnn_row(const RnnRow<float>& r);                   \
-  void rnn_row(const RnnRow<double>& r);                  \
-  void rnn_row_gradient(const RnnRowGradient<float>& r);  \
-  void rnn_row_gradient(const RnnRowGradient<double>& r); \
+#define LAMPAS_RNN(isa)                                       \
+  namespace isa {                                             \
+  void rnn_gates(const RnnGates<float>& r);                   \
+  void rnn_gates(const RnnGates<double>& r);                  \
+  void rnn_gates_gradient(const RnnGatesGradient<float>& r);  \
+  void rnn_gates_gradient(const RnnGatesGradient<double>& r); \
   }
 LAMPAS_RNN(baseline)
 LAMPAS_RNN(avx2)
