@@ -37,6 +37,7 @@ void tile(int64_t depth, const T* a, const T* b, const Place<T>& p) {
   for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n) __builtin_prefetch(p.c + m * p.ldc + n * X::kLanes, 1);
+#pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k, a += M, b += N * X::kLanes) {
     V x[N];
 #pragma GCC unroll 4
