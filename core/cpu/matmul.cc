@@ -1,11 +1,13 @@
 // Which kernel multiplies: own ones for float and double (gemm.h, gemv.h), OpenBLAS for complex
-// numbers, plain loops for small sizes and for integers; 16-bit floats through float.
+// numbers, plain loops for small sizes and for integers; 16-bit floats through float where the
+// machine does not multiply them (gemm_bfloat16.h).
 #include "cpu/matmul.h"
 
 #include <cstring>
 
 #include "cpu/blas.h"
 #include "cpu/convert.h"
+#include "cpu/gemm_bfloat16.h"
 #include "cpu/gemv.h"
 #include "cpu/simd/small_matmul.h"
 #include "runtime/parallel.h"
@@ -180,6 +182,15 @@ void through_float(DType dtype, const Matrix& a, const Matrix& b, const Matrix& 
   z.write(dtype, c);
 }
 
+void reduced(DType dtype, const Matrix& a, const Matrix& b, const Matrix& c, bool accumulate) {
+  bool large = c.rows > 1 && c.cols > 1 && c.rows * c.cols * a.cols > kSmall;
+  if (dtype == DType::BFloat16 && large && has_gemm_bfloat16())
+    gemm_bfloat16(strided<uint16_t>(a), strided<uint16_t>(b), static_cast<uint16_t*>(c.data), c.ld,
+                  accumulate);
+  else
+    through_float(dtype, a, b, c, accumulate);
+}
+
 // Every row of c becomes `bias`: the start of a product that is added to it.
 template <class T>
 void fill_rows(const Matrix& c, const void* bias) {
@@ -203,7 +214,7 @@ void matmul(DType dtype, Matrix a, Matrix b, Matrix c, bool accumulate) {
     if constexpr (std::is_same_v<T, ComplexHalf>)
       fail_dtype("addmm_impl_cpu_", dtype);
     else if constexpr (is_reduced_v<T>)
-      through_float(dtype, a, b, c, accumulate);
+      reduced(dtype, a, b, c, accumulate);
     else if constexpr (std::is_integral_v<T>)
       plain<T>(a, b, c, accumulate);
     else if constexpr (is_complex_v<T>)

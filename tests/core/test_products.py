@@ -70,6 +70,52 @@ def test_linear_adds_its_bias_once(dtype):
         close(got.numpy(), np.hstack([x, np.ones((rows, 1), dtype)]), np.vstack([w.T, bias]), dtype)
 
 
+def brain(array, layout):
+    """`array` as bfloat16; what lies between the elements of a layout is NaN."""
+    rows, cols = array.shape
+    nan = lampas.full((2 * rows, 2 * cols + 4), float("nan"), dtype=lampas.bfloat16)
+    place = {
+        "rows": nan[:rows, :cols].clone(),
+        "columns": nan[:rows, :cols].t().clone().t(),
+        "every second": nan[::2, :-4:2],
+        "reversed order of slices": nan[:rows, 1 : cols + 1],
+    }[layout]
+    return place.copy_(lampas.from_numpy(array))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (113, 1025, 258), (300, 6, 300)], ids=str)
+def test_bfloat16(size):
+    m, k, n = size
+    rng = np.random.default_rng(m * 7 + k * 3 + n)
+    a, b = (
+        torch.from_numpy(rng.standard_normal(s).astype("f")).bfloat16().float().numpy()
+        for s in ((m, k), (k, n))
+    )
+    exact, scale = a.astype("d") @ b.astype("d"), abs(a.astype("d")) @ abs(b.astype("d"))
+    for left in LAYOUTS:
+        for right in LAYOUTS:
+            x, y = brain(a, left), brain(b, right)
+            got = lampas.mm(x, y)
+            assert got.dtype == lampas.bfloat16
+            # One rounding to eight bits after sums in float.
+            bound = abs(exact) * 2.0**-8 + scale * 4e-6
+            assert (abs(got.double().numpy() - exact) <= bound).all(), (left, right)
+            bias = lampas.ones(n, dtype=lampas.bfloat16)
+            got = lampas.nn.functional.linear(x, y.t(), bias).double().numpy()
+            assert (abs(got - exact - 1) <= bound + 2.0**-8).all(), (left, right)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_bfloat16_special_values(value):
+    rng = np.random.default_rng(3)
+    a, b = (rng.standard_normal(s).astype("f") for s in ((30, 331), (331, 37)))
+    a[3, 330] = value
+    want = torch.mm(torch.from_numpy(a).bfloat16(), torch.from_numpy(b).bfloat16()).float().numpy()
+    got = lampas.mm(brain(a, "rows"), brain(b, "columns")).float().numpy()
+    assert np.array_equal(np.isfinite(got), np.isfinite(want))
+    assert np.array_equal(got[3], want[3], equal_nan=True)
+
+
 @pytest.mark.parametrize("sizes", [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0), (1, 0, 1)])
 def test_empty(sizes):
     m, k, n = sizes
@@ -137,6 +183,7 @@ def add(*tensors):
 for m, k, n in [(1, 700, 900), (900, 700, 1), (300, 400, 500), (700, 40, 90), (33, 2000, 65)]:
     a, b = torch.randn(m, k), torch.randn(k, n)
     add(a @ b, (b.t() @ a.t()), a.double() @ b.double(), torch.nn.functional.linear(a, b.t(), b[0]))
+    add((a.bfloat16() @ b.bfloat16()).float(), (b.t().bfloat16() @ a.t().bfloat16()).float())
 add(torch.randn(40, 64, 48) @ torch.randn(40, 48, 56))
 for net in (torch.nn.LSTM(30, 200, 2, bidirectional=True), torch.nn.GRU(30, 130), torch.nn.RNN(30, 99)):
     x = torch.randn(20, 40, 30, requires_grad=True)
@@ -152,7 +199,7 @@ print(digest.hexdigest())
 
 
 def test_the_same_bits_for_every_number_of_threads(python):
-    assert len({python(PROGRAM, str(threads)) for threads in (1, 2, 3)}) == 1
+    assert len({python(PROGRAM, str(threads)) for threads in (1, 2, 3, 7, 48)}) == 1
 
 
 SETS = """
