@@ -112,7 +112,7 @@ void by_rows(const Strided<T>& a, const Strided<T>& b, T* c, int64_t ldc, const 
   int64_t m = a.rows, n = b.cols, k = a.cols, stretch = depth_of<T>(k);
   int64_t height = height_of<T>(m);
   PackedRight<T> right(b);
-  int64_t grain = units_in_piece(ceil_div(m, height), 2 * n * k * height, 8) * height;
+  int64_t grain = units_in_piece(ceil_div(m, height), 2 * n * k * height, 4) * height;
   parallel_for(m, grain, [&](int64_t begin, int64_t stop) {
     int64_t rows = stop - begin;
     Scratch<T> left(rows * stretch);
