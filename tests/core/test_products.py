@@ -194,6 +194,11 @@ q = torch.randn(2, 4, 150, 32, requires_grad=True)
 y = torch.nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True)
 y.square().sum().backward()
 add(y, q.grad)
+for causal in (False, True):  # few heads: threads share one
+    q, k = torch.randn(1, 2, 300, 24, requires_grad=True), torch.randn(1, 1, 2500, 24, requires_grad=True)
+    y = torch.nn.functional.scaled_dot_product_attention(q, k, k, is_causal=causal, enable_gqa=True)
+    y.square().sum().backward()
+    add(y, q.grad, k.grad)
 print(digest.hexdigest())
 """
 
