@@ -14,7 +14,7 @@ namespace lampas::cpu {
 
 namespace {
 
-constexpr int64_t kPieceFlops = 1 << 20;  // worth a meeting of the threads
+constexpr int64_t kPieceFlops = 1 << 21;  // worth a meeting of the threads
 
 // Positions of the step that is taken as number `i`, and of the one before it.
 struct Walk {
