@@ -97,6 +97,39 @@ Tensor combined(const Tensor& x, const Tensor& product, Scalar beta, Scalar alph
   return add(scaled(expand(x, product.sizes()), beta), part);
 }
 
+bool is_one(const Scalar& s) { return s.to<ComplexDouble>() == ComplexDouble(1); }
+
+// Whether x + a @ b is all there is to do, in real floats of one type.
+bool adds_plainly(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
+                  const Scalar& alpha) {
+  auto fits = [&](int64_t back, int64_t size) {
+    return x.dim() < back || x.size(x.dim() - back) == 1 || x.size(x.dim() - back) == size;
+  };
+  return is_floating(a.dtype()) && x.dtype() == a.dtype() && b.dtype() == a.dtype() &&
+         x.device() == a.device() && b.device() == a.device() && is_one(beta) && is_one(alpha) &&
+         x.dim() <= 2 && fits(1, b.size(1)) && fits(2, a.size(0));
+}
+
+// x + a @ b, the product added to x in its own pass.
+Tensor added_product(const Tensor& x, const Tensor& a, const Tensor& b) {
+  Tensor y = empty(Dims{a.size(0), b.size(1)}, a.dtype(), a.device());
+  if (!y.is_meta()) {
+    tape::NoGrad off;
+    copy_(y, x);
+    multiply(y, a, b, true);
+  }
+  if (needs_grad(x, a, b))
+    record(y, "AddmmBackward0", {x, a, b}, {a, b},
+           [sizes = x.sizes()](const Backward& k) -> Tensors {
+             Tensor dx, da, db;
+             if (k.needs(0)) dx = sum_to(k.g, sizes);
+             if (k.needs(1)) da = mm(k.g, flipped(k.saved(1)));
+             if (k.needs(2)) db = mm(flipped(k.saved(0)), k.g);
+             return {dx, da, db};
+           });
+  return y;
+}
+
 // beta * x + alpha * product(a, b) of 16-bit floats is rounded once, at its end.
 template <class Product>
 Tensor combined_product(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
@@ -215,6 +248,7 @@ Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& be
   CHECK(a.dim() == 2, "mat1 must be a matrix, got ", a.dim(), "-D tensor");
   CHECK(b.dim() == 2, "mat2 must be a matrix, got ", b.dim(), "-D tensor");
   check_matrices(a, b);
+  if (adds_plainly(x, a, b, beta, alpha)) return added_product(x, a, b);
   return combined_product(x, a, b, beta, alpha, mm);
 }
 

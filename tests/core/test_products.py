@@ -70,6 +70,27 @@ def test_linear_adds_its_bias_once(dtype):
         close(got.numpy(), np.hstack([x, np.ones((rows, 1), dtype)]), np.vstack([w.T, bias]), dtype)
 
 
+@pytest.mark.parametrize("shape", [(30, 40), (40,), (1, 40), (30, 1), (1,), ()], ids=str)
+def test_addmm_adds_in_the_product(shape):
+    given = [torch.randn(s, dtype=torch.float64) for s in (shape, (30, 50), (50, 40))]
+    results = []
+    for module in (lampas, torch):
+        x, a, b = (module.from_numpy(t.numpy().copy()).requires_grad_() for t in given)
+        y = module.addmm(x, a, b)
+        assert y.grad_fn.name() == "AddmmBackward0"
+        first = module.autograd.grad(y.sin().sum(), (x, a, b), create_graph=True)
+        second = module.autograd.grad(sum((g * g).sum() for g in first), (x, a, b))
+        with module.no_grad():
+            half = module.addmm(x.bfloat16(), a.bfloat16(), b.bfloat16()).double()
+            none = module.addmm(x, a[:, :0], b[:0])
+            again = y.clone().addmm_(a, b)
+        results.append([t.detach().numpy() for t in (y, *first, *second, none, again, half)])
+    *exact, half = zip(*results, strict=True)
+    for got, want in exact:
+        assert np.allclose(got, want, rtol=1e-11, atol=1e-10)
+    assert np.allclose(*half, rtol=2.0**-7, atol=2e-3)
+
+
 def brain(array, layout):
     """`array` as bfloat16; what lies between the elements of a layout is NaN."""
     rows, cols = array.shape
