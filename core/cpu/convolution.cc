@@ -10,6 +10,7 @@
 #include "cpu/gathered.h"
 #include "cpu/matmul.h"
 #include "cpu/scratch.h"
+#include "cpu/single_tap.h"
 #include "cpu/winograd.h"
 #include "runtime/parallel.h"
 
@@ -195,6 +196,7 @@ void zero(const Tensor& x) {
 bool convolves_last(ConvMap map, const ConvShape& s, DType dtype) {
   if (dtype != DType::Float && dtype != DType::Double) return false;
   int64_t item = item_size(dtype);
+  if (map != ConvMap::weight && single_tap_last(s)) return true;
   return map == ConvMap::result  ? gathers(s, item)
          : map == ConvMap::input ? gathers_input(s, item)
                                  : gathers_weight(s, item);
@@ -206,6 +208,8 @@ void convolve(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& b
   by_type(y, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
+      if (single_tap_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+        return;
       if constexpr (std::is_same_v<T, float>)
         if (winograd_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
           return;
@@ -224,6 +228,9 @@ void convolve_input(const Tensor& dx, const Tensor& g, const Tensor& w, const Te
   by_type(dx, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
+      if (single_tap_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias),
+                                    s))
+        return;
       if constexpr (std::is_same_v<T, float>)
         if (winograd_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias),
                                     s))
@@ -244,6 +251,7 @@ void convolve_weight(const Tensor& dw, const Tensor& g, const Tensor& x, const C
     using T = decltype(tag);
     if (s.batch == 0 || s.out_volume() == 0) return zero<T>(dw);
     if constexpr (std::is_floating_point_v<T>) {
+      if (single_tap_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
       if constexpr (std::is_same_v<T, float>)
         if (winograd_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
       if (gathered_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;

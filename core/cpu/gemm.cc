@@ -175,6 +175,11 @@ PackedLeft<T>::PackedLeft(const Strided<T>& a) : PackedLeft(a.rows, a.cols) {
 }
 
 template <class T>
+int64_t PackedLeft<T>::stretch() const {
+  return depth_of<T>(depth_);
+}
+
+template <class T>
 PackedRight<T>::PackedRight(const Strided<T>& b) : depth_(b.rows), cols_(b.cols) {
   const GemmTile& t = tile<T>();
   wide_ = ceil_div(cols_, t.lanes) * t.lanes;

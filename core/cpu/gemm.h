@@ -33,6 +33,7 @@ class PackedLeft {
   int64_t rows() const { return rows_; }
   int64_t depth() const { return depth_; }
   int64_t height() const { return height_; }
+  int64_t stretch() const;  // the inner dimension is cut into stretches of this
   // The panels of rows from `row` (a multiple of height()) over the stretch [from, from + count).
   const T* panels(int64_t row, int64_t from, int64_t count) const {
     return store_->data() + from * rows_ + row * count;

@@ -23,6 +23,11 @@ CASES = [
     (2, 70, 130, (9, 9), (1, 1), 1, 0, 1, 1),
     (2, 70, 100, (9, 10), (1, 1), 2, 0, 1, 1),
     (2, 16, 32, (9, 9), (1, 1), 3, 1, 1, 1),
+    (7, 400, 90, (5, 5), (1, 1), 1, 0, 1, 1),
+    (1, 30, 20, (40, 41), (1, 1), 1, 0, 1, 3),
+    (2, 24, 33, (11, 37), (1, 1), (1, 3), 0, 1, 2),
+    (3, 20, 40, (7, 6, 9), (1, 1, 1), (2, 3, 2), 0, 1, 1),
+    (2, 17, 50, (301,), (1,), 2, 0, 1, 1),
     (2, 16, 16, (15, 16), (3, 3), 1, 1, 7, 1),
     (2, 16, 16, (4, 4), (2, 2), 1, 6, 1, 1),
     (2, 16, 16, (12, 12), (2, 2), 5, 0, 1, 1),
@@ -108,6 +113,11 @@ def test_transposed(case):
     check(case, transposed=True, arrays=arrays)
 
 
+def test_large_strided_gradient():
+    """A gradient so large that it is written past the caches."""
+    check((1, 64, 16, (257, 260), (1, 1), 2, 0, 1, 1))
+
+
 def test_strided_inputs():
     x, w = (np.random.default_rng(0).standard_normal(s) for s in ((2, 64, 12, 40), (64, 64, 3, 3)))
 
@@ -140,7 +150,7 @@ def test_not_finite(value, last):
         assert np.abs(a[rest] - e[rest]).max() <= 1e-4 * np.abs(e[rest]).max()
 
 
-@pytest.mark.parametrize("case", CASES[:9], ids=str)
+@pytest.mark.parametrize("case", CASES[:14], ids=str)
 def test_threads(case):
     """Bitwise the same for one, two and three threads."""
     arrays, before, found = operands(case), lampas.get_num_threads(), []
@@ -159,7 +169,7 @@ def test_other_instruction_sets(isa):
     import subprocess
     import sys
 
-    program = "import test_convolution_kernels as t\nfor case in t.CASES[:12]: t.check(case)"
+    program = "import test_convolution_kernels as t\nfor case in t.CASES[:16]: t.check(case)"
     here = os.path.dirname(os.path.abspath(__file__))
     path = os.pathsep.join([here, *sys.path])
     env = {**os.environ, "LAMPAS_ISA": isa, "PYTHONPATH": path}
