@@ -213,6 +213,9 @@ void convolve(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& b
       if constexpr (std::is_same_v<T, float>)
         if (winograd_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
           return;
+      if (prefers_direct(s, sizeof(T)) &&
+          direct_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+        return;
       if (gathered_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
         return;
       if (direct_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s)) return;

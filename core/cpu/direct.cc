@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/division.h"
+#include "cpu/gathering.h"
 #include "cpu/scratch.h"
 #include "cpu/simd/direct.h"
 #include "runtime/parallel.h"
@@ -15,6 +16,7 @@ namespace lampas::cpu {
 namespace {
 
 constexpr int64_t kImage = int64_t{1} << 16;      // elements of a padded copy that stay near
+constexpr int64_t kTogether = 12;                 // rows of outputs that share the image
 constexpr int64_t kPieceWork = int64_t{1} << 19;  // multiplications worth handing to another thread
 
 #ifdef LAMPAS_HAVE_AVX512
@@ -89,9 +91,31 @@ struct Padded {
       std::fill(to + end, to + pitch, T(0));
     }
   }
+  // Rows that are not split are padded planes.
+  template <class T>
+  void fill_planes(T* to, const T* image, const ConvShape& s, int64_t channels, int64_t first_depth,
+                   int64_t first_height) const {
+    PaddedPlane p;
+    p.rows = rows;
+    p.cols = p.pitch = row;
+    p.row = first_height * s.stride[1] - s.padding[1];
+    p.col = -s.padding[2];
+    p.row_step = p.col_step = p.item = p.item_pitch = p.in_item_pitch = 1;
+    p.in_rows = s.in[1];
+    p.in_cols = p.in_pitch = s.in[2];
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t i = 0; i < planes; ++i, to += rows * row) {
+        int64_t d = first_depth * s.stride[0] + i - s.padding[0];
+        if (d < 0 || d >= s.in[0])
+          std::fill_n(to, rows * row, T(0));
+        else
+          gather::pad(to, image + (c * s.in[0] + d) * s.in[1] * s.in[2], p);
+      }
+  }
   template <class T>
   void fill(T* to, const T* image, const ConvShape& s, int64_t channels, int64_t first_depth,
             int64_t first_height) const {
+    if (s.stride[2] == 1) return fill_planes(to, image, s, channels, first_depth, first_height);
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t i = 0; i < planes; ++i)
         for (int64_t j = 0; j < rows; ++j, to += row) {
@@ -147,25 +171,28 @@ void band_of_outputs(T* y, const T* x, const T* packed, const T* bias, const Con
   r.taps = taps;
   r.y_step = s.out_volume();
   r.width = s.out[2];
-  auto run = [&](int64_t o, int64_t d, int64_t h) {
+  r.x_row = s.stride[1] * padded.row;
+  auto run = [&](int64_t o, int64_t d, int64_t h, int64_t end) {
+    r.rows = end - h;
     r.block = std::min(block, O - o);
     r.weights = packed + o * C * taps;
     r.bias = bias ? bias + o : nullptr;
     r.x = x + (d - band.depth[0]) * s.stride[0] * padded.rows * padded.row +
-          (h - band.height[0]) * s.stride[1] * padded.row;
+          (h - band.height[0]) * r.x_row;
     r.y = y + o * r.y_step + (d * s.out[1] + h) * s.out[2];
     row(r);
   };
   // What is larger is read once: the weights or the image.
   bool outputs_first = O * C * taps > padded.channel() * C;
-  if (outputs_first)
+  if (outputs_first) {
     for (int64_t o = 0; o < O; o += block)
       for (int64_t d = band.depth[0]; d < band.depth[1]; ++d)
-        for (int64_t h = band.height[0]; h < band.height[1]; ++h) run(o, d, h);
-  else
-    for (int64_t d = band.depth[0]; d < band.depth[1]; ++d)
-      for (int64_t h = band.height[0]; h < band.height[1]; ++h)
-        for (int64_t o = 0; o < O; o += block) run(o, d, h);
+        run(o, d, band.height[0], band.height[1]);
+    return;
+  }
+  for (int64_t d = band.depth[0]; d < band.depth[1]; ++d)
+    for (int64_t h = band.height[0]; h < band.height[1]; h += kTogether)
+      for (int64_t o = 0; o < O; o += block) run(o, d, h, std::min(h + kTogether, band.height[1]));
 }
 
 template <class T, class F>
@@ -199,6 +226,14 @@ bool suits(const ConvShape& s) {
 }
 
 }  // namespace
+
+// A result of gathered products is turned around before it is stored: dear where it is the sum of
+// few. Pixels in the lanes want rows that fill them.
+bool prefers_direct(const ConvShape& s, int64_t item) {
+  int64_t lanes = gather::lanes(item), width = s.out[2];
+  return !s.last && suits(s) && s.group_channels() * s.taps() <= 64 && s.stride[2] == 1 &&
+         width * 5 >= ceil_div(width, lanes) * lanes * 4;
+}
 
 template <class T>
 bool direct_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s) {
@@ -251,6 +286,12 @@ bool direct_convolve_weight(T* dw, const T* g, const T* x, const ConvShape& s) {
   for (int64_t c = 0; c < C; ++c)
     for (int64_t offset : padded.offsets) offsets.push_back(c * padded.channel() + offset);
   Scratch<T> partial(parts > 1 ? size * (parts - 1) : 0);
+  PaddedPlane lines;  // of g, filled up to whole vectors
+  lines.rows = lines.in_rows = O * rows;
+  lines.cols = lines.pitch = pitch;
+  lines.in_cols = lines.in_pitch = s.out[2];
+  lines.row = lines.col = 0;
+  lines.row_step = lines.col_step = lines.item = lines.item_pitch = lines.in_item_pitch = 1;
   parallel_for(parts * s.groups, 1, [&](int64_t begin, int64_t end) {
     Scratch<T> image(images * x_image + kDirectSlack), gradient(images * g_image);
     for (int64_t i = begin; i < end; ++i) {
@@ -259,12 +300,7 @@ bool direct_convolve_weight(T* dw, const T* g, const T* x, const ConvShape& s) {
       for (int64_t n = 0; n < count; ++n) {
         int64_t at = (first + n) * s.groups + group;
         padded.fill(image.data() + n * x_image, x + at * C * s.in_volume(), s, C, 0, 0);
-        T* to = gradient.data() + n * g_image;
-        const T* from = g + at * O * s.out_volume();
-        for (int64_t r = 0; r < O * rows; ++r, to += pitch, from += s.out[2]) {
-          std::copy_n(from, s.out[2], to);
-          std::fill(to + s.out[2], to + pitch, T(0));
-        }
+        gather::pad(gradient.data() + n * g_image, g + at * O * s.out_volume(), lines);
       }
       DirectWeights<T> job;
       job.g = gradient.data();

@@ -5,6 +5,9 @@
 
 namespace lampas::cpu {
 
+// Whether few products for each result make this the method of choice, row-major images given.
+bool prefers_direct(const ConvShape& s, int64_t item);
+
 // False when the shape is left to another method; nothing has been written then. T: float, double.
 template <class T>
 bool direct_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s);

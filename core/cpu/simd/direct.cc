@@ -1,6 +1,8 @@
 // Direct convolution: tiles of outputs held in registers. Compiled once per instruction set.
 #include "cpu/simd/direct.h"
 
+#include "cpu/simd/vectors.h"
+
 namespace lampas::LAMPAS_ISA {
 
 namespace {
@@ -46,9 +48,16 @@ struct Vector {
   }
 };
 
+// Where the vectors of a tile lie from the first row's beginning, in x and in y, and how many of
+// their elements are outputs. They may belong to different rows.
+constexpr int64_t kVectors = 8;
+struct Places {
+  int64_t x[kVectors], y[kVectors], count[kVectors];
+};
+
 // B output channels x N vectors.
 template <class T, int B, int N>
-void row_tile(const DirectRow<T>& r, int64_t from) {
+void row_tile(const DirectRow<T>& r, const Places& at) {
   using Vec = Vector<T>;
   using V = typename Vec::V;
   V acc[B][N];
@@ -58,57 +67,74 @@ void row_tile(const DirectRow<T>& r, int64_t from) {
     for (int n = 0; n < N; ++n) acc[b][n] = Vec::all(r.bias ? r.bias[b] : T(0));
   const T* w = r.weights;
   for (int64_t c = 0; c < r.channels; ++c) {
-    const T* image = r.x + from + c * r.channel_step;
+    const T* image = r.x + c * r.channel_step;
     for (int64_t t = 0; t < r.taps; ++t, w += B) {
       const T* p = image + r.offsets[t];
       V x[N];
 #pragma GCC unroll 8
-      for (int n = 0; n < N; ++n) x[n] = Vec::load(p + n * Vec::kLanes);
+      for (int n = 0; n < N; ++n) x[n] = Vec::load(p + at.x[n]);
 #pragma GCC unroll 8
       for (int b = 0; b < B; ++b)
 #pragma GCC unroll 8
         for (int n = 0; n < N; ++n) acc[b][n] += w[b] * x[n];
     }
   }
+#pragma GCC unroll 8
   for (int b = 0; b < B; ++b)
+#pragma GCC unroll 8
     for (int n = 0; n < N; ++n) {
-      T* to = r.y + b * r.y_step + from + n * Vec::kLanes;
-      int64_t left = r.width - from - n * Vec::kLanes;
-      if (left >= Vec::kLanes)
+      T* to = r.y + b * r.y_step + at.y[n];
+      if (at.count[n] == Vec::kLanes)
         Vec::store(to, acc[b][n]);
       else
-        for (int64_t l = 0; l < left; ++l) to[l] = acc[b][n][l];
+        lampas::LAMPAS_ISA::Vec<T>::store_first(to, acc[b][n], at.count[n]);
     }
 }
 
 // How many vectors of `left` a tile of B channels takes: few enough for the registers, in even
 // shares.
 constexpr int64_t vectors_in_tile(int64_t left, int64_t block) {
+  if (left >= kVectors && kVectors * block <= kTiles) return kVectors;
   int64_t most = kTiles / block < 4 ? kTiles / block : 4;
   int64_t tiles = (left + most - 1) / most;
   return (left + tiles - 1) / tiles;
 }
 
 template <class T, int B>
+void some_vectors(const DirectRow<T>& r, int64_t n, const Places& at) {
+  switch (n) {
+    case 1:
+      return row_tile<T, B, 1>(r, at);
+    case 2:
+      return row_tile<T, B, 2>(r, at);
+    case 3:
+      if constexpr (B * 3 <= kTiles) row_tile<T, B, 3>(r, at);
+      return;
+    case 4:
+      if constexpr (B * 4 <= kTiles) row_tile<T, B, 4>(r, at);
+      return;
+    default:
+      if constexpr (B * kVectors <= kTiles) row_tile<T, B, kVectors>(r, at);
+  }
+}
+
+template <class T, int B>
 void row_of(const DirectRow<T>& r) {
   constexpr int64_t lanes = Vector<T>::kLanes;
-  for (int64_t from = 0; from < r.width;) {
-    int64_t n = vectors_in_tile((r.width - from + lanes - 1) / lanes, B);
-    switch (n) {
-      case 1:
-        row_tile<T, B, 1>(r, from);
-        break;
-      case 2:
-        row_tile<T, B, 2>(r, from);
-        break;
-      case 3:
-        if constexpr (B * 3 <= kTiles) row_tile<T, B, 3>(r, from);
-        break;
-      default:
-        if constexpr (B * 4 <= kTiles) row_tile<T, B, 4>(r, from);
-        break;
+  int64_t left = r.rows * ((r.width + lanes - 1) / lanes), row = 0, from = 0;
+  while (left > 0) {
+    int64_t n = vectors_in_tile(left, B);
+    Places at;
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t rest = r.width - from;
+      at.x[i] = row * r.x_row + from;
+      at.y[i] = row * r.width + from;
+      at.count[i] = rest < lanes ? rest : lanes;
+      from = rest > lanes ? from + lanes : 0;
+      if (from == 0) ++row;
     }
-    from += n * lanes;
+    some_vectors<T, B>(r, n, at);
+    left -= n;
   }
 }
 
@@ -134,6 +160,7 @@ void row(const DirectRow<T>& r) {
 // tile of few accumulators waits for its own results.
 int64_t row_cost(int64_t block, int64_t vectors) {
   int64_t cost = 0;
+  vectors *= 12;  // of as many rows
   while (vectors > 0) {
     int64_t n = vectors_in_tile(vectors, block), work = block * n, loads = block + n;
     int64_t most = work > loads ? work : loads;
@@ -190,8 +217,8 @@ void weight_tile(const DirectWeights<T>& w, int64_t out, int64_t tap) {
 template <class T, int B>
 void weights_of(const DirectWeights<T>& w, int64_t out) {
   for (int64_t tap = 0; tap < w.taps;) {
-    int64_t left = w.taps - tap, tiles = (left + 4) / 5, n = (left + tiles - 1) / tiles;
-    if (B == 3 && n == 5) n = 4;
+    constexpr int64_t most = B < 3 ? 5 : 4;
+    int64_t left = w.taps - tap, tiles = (left + most - 1) / most, n = (left + tiles - 1) / tiles;
     switch (n) {
       case 1:
         weight_tile<T, B, 1>(w, out, tap);
@@ -215,9 +242,17 @@ void weights_of(const DirectWeights<T>& w, int64_t out) {
 
 template <class T>
 void weights(const DirectWeights<T>& w) {
-  // Tiles of 3 x 4 and 3 x 3, or 2 x 5 where the taps divide so (5 x 5 windows).
+  // Tiles of 3 x 4 and 3 x 3, or 2 x 5 where the taps divide so (5 x 5 windows); of 6 x 4 with
+  // registers enough.
   int64_t most = w.taps % 5 == 0 ? 2 : 3;
   for (int64_t out = 0; out < w.block;) {
+    if constexpr (kTiles >= 24) {
+      if (w.block - out >= 6) {
+        weights_of<T, 6>(w, out);
+        out += 6;
+        continue;
+      }
+    }
     int64_t left = w.block - out, tiles = (left + most - 1) / most, b = (left + tiles - 1) / tiles;
     if (b == 1)
       weights_of<T, 1>(w, out);

@@ -6,8 +6,8 @@
 
 namespace lampas {
 
-// One row of outputs of `block` neighbouring output channels. Reading may pass the row's end by
-// less than kDirectSlack elements.
+// Neighbouring rows of outputs of `block` neighbouring output channels. Reading may pass a row's
+// end by less than kDirectSlack elements.
 template <class T>
 struct DirectRow {
   const T* x;              // the padded image where the first window begins
@@ -19,6 +19,7 @@ struct DirectRow {
   T* y;
   int64_t y_step;  // from one output channel to the next
   int64_t width;
+  int64_t rows, x_row;  // how many rows, and from one to the next in x; in y they are `width` apart
 };
 
 // The gradient of `block` x `taps` weights: sums over images and rows of g times the image.

@@ -1,6 +1,8 @@
 // See pooling.h. Compiled once per instruction set.
 #include "cpu/simd/pooling.h"
 
+#include "cpu/simd/vectors.h"
+
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -104,11 +106,113 @@ inline bool replaces(T b, T a) {
   return (b > a) | (b != b);
 }
 
+constexpr int64_t kGroup = 16;
+
+// body(i) for i < n, a multiple of kGroup.
+template <class F>
+inline void each_group(int64_t n, F&& body) {
+  for (int64_t begin = 0; begin < n; begin += kGroup)
+    for (int64_t l = 0; l < kGroup; ++l) body(begin + l);
+}
+
+// best[i] joined by x[i], for i < n, a multiple of kGroup; where wanted places[i] by from[i] +
+// shift. In vectors by hand: compilers make none of the loops.
+template <class T, bool Indexed>
+inline void join(int64_t n, T* best, const T* x, int32_t* places, const int32_t* from,
+                 int32_t shift) {
+  if constexpr (Indexed && sizeof(T) != sizeof(int32_t)) {
+    for (int64_t i = 0; i < n; ++i) {
+      bool more = replaces(x[i], best[i]);
+      best[i] = more ? x[i] : best[i];
+      places[i] = more ? from[i] + shift : places[i];
+    }
+  } else {
+    using X = Vec<T>;
+    for (int64_t i = 0; i < n; i += X::kLanes) {
+      typename X::V b = X::load(best + i), v = X::load(x + i);
+      typename X::Mask more = (v > b) | (v != v);
+      X::store(best + i, more ? v : b);
+      if constexpr (Indexed) {
+        typename X::Mask old, other;
+        __builtin_memcpy(&old, places + i, sizeof old);
+        __builtin_memcpy(&other, from + i, sizeof other);
+        old = more ? other + shift : old;
+        __builtin_memcpy(places + i, &old, sizeof old);
+      }
+    }
+  }
+}
+
+template <class T>
+inline void copy(T* to, const T* from, int64_t n) {
+  using X = Vec<T>;
+  for (; n >= X::kLanes; n -= X::kLanes, to += X::kLanes, from += X::kLanes)
+    X::store(to, X::load(from));
+  if (n > 0) X::store_first(to, X::load_first(from, n), n);
+}
+
+constexpr int64_t kReach = 64;                       // of a window whose row is copied first
+constexpr int64_t kLine = 2 * kChunk + kReach + 32;  // elements of such a copy
+
+// Windows that are padded or hang together, strides 1 and 2: a padded copy of what a chunk of
+// outputs reads, split by the stride's remainder, has no edges and whole vectors.
+inline bool copies(int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+  return stride <= 2 && (padding > 0 || dilation * (kernel - 1) >= stride) &&
+         dilation * (kernel - 1) < kReach;
+}
+
+// Maxima of `count` outputs from `from` on, up to kChunk. Writes whole groups.
+template <class T, bool Indexed>
+void max_copied(T* __restrict y, int32_t* __restrict places, const T* row, int32_t base, int64_t in,
+                int64_t from, int64_t count, int64_t kernel, int64_t stride, int64_t padding,
+                int64_t dilation) {
+  constexpr T least = -std::numeric_limits<T>::infinity();
+  int64_t whole = (count + kGroup - 1) / kGroup * kGroup;
+  int64_t first = from * stride - padding;  // of the row, where the copy begins
+  int64_t span = (whole - 1) * stride + dilation * (kernel - 1) + 1;
+  int64_t low = first < 0 ? -first : 0, high = in - first < span ? in - first : span;
+  T line[kLine + kGroup], split[2][kLine / 2 + kGroup];
+  for (int64_t i = 0; i < low; ++i) line[i] = least;
+  if (high > low) copy(line + low, row + first + low, high - low);
+  for (int64_t i = high > low ? high : low; i < span; ++i) line[i] = least;
+  if (stride == 2) {
+    int64_t half = (span / 2 + kGroup) / kGroup * kGroup;
+    each_group(half < kLine / 2 ? half : kLine / 2, [&](int64_t i) {
+      split[0][i] = line[2 * i];
+      split[1][i] = line[2 * i + 1];
+    });
+  }
+  auto step32 = static_cast<int32_t>(stride);
+  auto start = base + static_cast<int32_t>(first);
+  int32_t begins[kChunk];
+  each_group(whole, [&](int64_t i) { y[i] = least; });
+  if constexpr (Indexed) {
+    each_group(whole, [&](int64_t i) { begins[i] = start + static_cast<int32_t>(i) * step32; });
+    each_group(whole, [&](int64_t i) { places[i] = begins[i]; });
+    for (int64_t i = 0; i < count && first + i * stride < 0; ++i) {
+      int64_t ahead = -(first + i * stride);
+      places[i] += static_cast<int32_t>((ahead + dilation - 1) / dilation * dilation);
+    }
+  }
+  for (int64_t k = 0; k < kernel; ++k) {
+    int64_t shift = k * dilation;
+    const T* __restrict x = stride == 2 ? split[shift % 2] + shift / 2 : line + shift;
+    join<T, Indexed>(whole, y, x, places, begins, static_cast<int32_t>(shift));
+  }
+}
+
 // Maxima of n windows along a row: the window of output o begins at o * stride + shift. A first tap
-// that every output has starts them.
+// that every output has starts them. May write up to a group beyond them.
 template <class T, bool Indexed>
 void max_along(T* __restrict y, int32_t* __restrict places, const T* row, int32_t base, int64_t in,
                int64_t n, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+  if (copies(kernel, stride, padding, dilation)) {
+    for (int64_t from = 0; from < n; from += kChunk)
+      max_copied<T, Indexed>(y + from, places + (Indexed ? from : 0), row, base, in, from,
+                             n - from < kChunk ? n - from : kChunk, kernel, stride, padding,
+                             dilation);
+    return;
+  }
   PoolRow r{nullptr, 1, in, n, kernel, stride, padding, dilation};
   bool started = padding == 0;
   if (!started)
@@ -142,22 +246,22 @@ void max_along(T* __restrict y, int32_t* __restrict places, const T* row, int32_
           place[i] = more ? here + static_cast<int32_t>(i) * step32 : place[i];
         }
       } else {
-        for (int64_t i = 0; i < count; ++i) {
+        int64_t i = 0;
+        using X = Vec<T>;
+        if (step <= 2)
+          for (; i + X::kLanes <= count; i += X::kLanes) {
+            T values[X::kLanes];
+            for (int64_t l = 0; l < X::kLanes; ++l) values[l] = x[(i + l) * step];
+            typename X::V b = X::load(best + i), v = X::load(values);
+            X::store(best + i, (v > b) | (v != v) ? v : b);
+          }
+        for (; i < count; ++i) {
           T value = x[i * step];
           best[i] = replaces(value, best[i]) ? value : best[i];
         }
       }
     }
   });
-}
-
-constexpr int64_t kGroup = 16;
-
-// body(i) for i < n, a multiple of kGroup.
-template <class F>
-inline void each_group(int64_t n, F&& body) {
-  for (int64_t begin = 0; begin < n; begin += kGroup)
-    for (int64_t l = 0; l < kGroup; ++l) body(begin + l);
 }
 
 template <class T, bool Indexed>
@@ -195,11 +299,7 @@ void max_plane(T* y, int64_t* indices, const T* plane, const MaxPlane& p) {
       for (int64_t row = first + p.dilation[0]; row < end; row += p.dilation[0]) {
         const T* x = lines + row * n + from;
         const int32_t* place = Indexed ? places + row * n + from : nullptr;
-        each_group(whole, [&](int64_t i) {
-          bool more = replaces(x[i], best[i]);
-          best[i] = more ? x[i] : best[i];
-          if constexpr (Indexed) chosen[i] = more ? place[i] : chosen[i];
-        });
+        join<T, Indexed>(whole, best, x, chosen, place, 0);
       }
       __builtin_memcpy(y + from, best, static_cast<std::size_t>(count) * sizeof(T));
       if constexpr (Indexed) {
