@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace lampas::LAMPAS_ISA {
 
@@ -151,8 +152,28 @@ inline void copy(T* to, const T* from, int64_t n) {
   if (n > 0) X::store_first(to, X::load_first(from, n), n);
 }
 
+// Two vectors' elements of even and of odd places.
+template <class T, int... L>
+inline void unzip(const T* line, T* even, T* odd, std::integer_sequence<int, L...>) {
+  using X = Vec<T>;
+  typename X::V a = X::load(line), b = X::load(line + X::kLanes);
+  X::store(even, __builtin_shufflevector(a, b, (2 * L)...));
+  X::store(odd, __builtin_shufflevector(a, b, (2 * L + 1)...));
+}
+
+inline void widen(int64_t* to, const int32_t* from, int64_t n) {
+  typedef int32_t Narrow __attribute__((vector_size(kVectorBytes / 2)));
+  typedef int64_t Wide __attribute__((vector_size(kVectorBytes)));
+  for (int64_t i = 0; i < n; i += kVectorBytes / 8) {
+    Narrow x;
+    __builtin_memcpy(&x, from + i, sizeof x);
+    Wide y = __builtin_convertvector(x, Wide);
+    __builtin_memcpy(to + i, &y, sizeof y);
+  }
+}
+
 constexpr int64_t kReach = 64;                       // of a window whose row is copied first
-constexpr int64_t kLine = 2 * kChunk + kReach + 32;  // elements of such a copy
+constexpr int64_t kLine = 2 * kChunk + kReach + 64;  // elements of such a copy
 
 // Windows that are padded or hang together, strides 1 and 2: a padded copy of what a chunk of
 // outputs reads, split by the stride's remainder, has no edges and whole vectors.
@@ -171,16 +192,14 @@ void max_copied(T* __restrict y, int32_t* __restrict places, const T* row, int32
   int64_t first = from * stride - padding;  // of the row, where the copy begins
   int64_t span = (whole - 1) * stride + dilation * (kernel - 1) + 1;
   int64_t low = first < 0 ? -first : 0, high = in - first < span ? in - first : span;
-  T line[kLine + kGroup], split[2][kLine / 2 + kGroup];
+  T line[kLine], split[2][kLine / 2];
   for (int64_t i = 0; i < low; ++i) line[i] = least;
   if (high > low) copy(line + low, row + first + low, high - low);
   for (int64_t i = high > low ? high : low; i < span; ++i) line[i] = least;
   if (stride == 2) {
-    int64_t half = (span / 2 + kGroup) / kGroup * kGroup;
-    each_group(half < kLine / 2 ? half : kLine / 2, [&](int64_t i) {
-      split[0][i] = line[2 * i];
-      split[1][i] = line[2 * i + 1];
-    });
+    for (int64_t i = 0; 2 * i < span; i += Vec<T>::kLanes)
+      unzip(line + 2 * i, split[0] + i, split[1] + i,
+            std::make_integer_sequence<int, Vec<T>::kLanes>());
   }
   auto step32 = static_cast<int32_t>(stride);
   auto start = base + static_cast<int32_t>(first);
@@ -301,11 +320,14 @@ void max_plane(T* y, int64_t* indices, const T* plane, const MaxPlane& p) {
         const int32_t* place = Indexed ? places + row * n + from : nullptr;
         join<T, Indexed>(whole, best, x, chosen, place, 0);
       }
-      __builtin_memcpy(y + from, best, static_cast<std::size_t>(count) * sizeof(T));
+      // Short rows as whole groups, where what lies behind belongs to rows still to come.
+      bool room = n < kGroup && (p.out[0] - 1 - o) * n >= whole - count;
+      copy(y + from, best, room ? whole : count);
       if constexpr (Indexed) {
         int64_t wide[kChunk];
-        each_group(whole, [&](int64_t i) { wide[i] = chosen[i]; });
-        __builtin_memcpy(indices + from, wide, static_cast<std::size_t>(count) * sizeof(int64_t));
+        widen(room ? indices + from : wide, chosen, whole);
+        if (!room)
+          __builtin_memcpy(indices + from, wide, static_cast<std::size_t>(count) * sizeof(int64_t));
       }
     }
   }
