@@ -14,9 +14,10 @@ namespace lampas::cpu {
 namespace {
 
 constexpr int64_t kLanes = 256;  // accumulators side by side
-constexpr int64_t kBlock = 32;   // additions before a level of the cascade is emptied into the next
+constexpr int64_t kBlock = 128;  // additions before a level of the cascade is emptied into the
+                                 // next: fewer stall the reads of what comes from memory
 constexpr int kLevels = 4;
-constexpr int64_t kShortRow = 32;  // below this, many rows are gathered side by side
+constexpr int64_t kShortRow = 32;  // below this, many rows (as many) are gathered side by side
 constexpr int64_t kPacked = 1024;  // elements packed at a time; at least kLanes
 constexpr int64_t kMaxItem = sizeof(ComplexDouble);
 constexpr int64_t kGrain = 1 << 17;  // elements for one thread
@@ -77,7 +78,7 @@ Plan plan_of(const Tensor& x, uint64_t reduced, bool whole) {
     if (!axes[i].reduced) lane = i;
   bool inner = lane + 1 == axes.size();
   if (lane < axes.size() &&
-      (inner || (axes.back().size < kShortRow && axes[lane].size >= kBlock))) {
+      (inner || (axes.back().size < kShortRow && axes[lane].size >= kShortRow))) {
     plan.lane = axes[lane];
     axes.erase(lane);
   }

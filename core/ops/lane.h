@@ -258,6 +258,7 @@ struct Lane {
   LAMPAS_WORD(erfcx)
   LAMPAS_WORD(erfinv)
   LAMPAS_WORD(ndtr)
+  LAMPAS_WORD(gelu)
   LAMPAS_WORD(ndtri)
   LAMPAS_TRIG(sin)
   LAMPAS_TRIG(cos)

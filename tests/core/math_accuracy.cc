@@ -98,5 +98,14 @@ int main() {
   check<double>(
       "1 + ndtr", 1.1, -9, 9, [](double x) { return 1 + math::ndtr(x); },
       [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
+  // The same of gelu, whose error grows with x.
+  check<float>(
+      "1 + gelu / x", 2.2, -9, 9,
+      [](float x) { return std::fabs(x) < 1e-30f ? 1.5f : 1 + math::gelu(x) / x; },
+      [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
+  check<double>(
+      "1 + gelu / x", 1.6, -9, 9,
+      [](double x) { return std::fabs(x) < 1e-300 ? 1.5 : 1 + math::gelu(x) / x; },
+      [](long double x) -> long double { return 1 + erfcl(-x * 0.70710678118654752440L) / 2; });
   return failures;
 }
