@@ -328,35 +328,96 @@ void normalize_rows(const Tensor& y, const Tensor& mean, const Tensor& rstd, con
   });
 }
 
+namespace {
+
+// The gradients of one layer normalisation's rows.
+struct RowGradients {
+  const Tensor &g, &dx, &x;
+  const void* w;
+  const double *means, *rstds;
+  int64_t n, rows;
+  bool centred;
+  const NormTiles& tiles;
+
+  void slope(StreamedRows& results, int64_t i) const {
+    double sg, sgx, r = rstds[i], size = static_cast<double>(n);
+    tiles.row_sums(&sg, &sgx, at(g, i * n), at(x, i * n), w, n, means[i]);
+    results.make(into(dx, i * n), [&](char* to) {
+      tiles.row_slope(to, at(g, i * n), at(x, i * n), w, n, means[i], r, -r * r * r * sgx / size,
+                      centred ? sg / size : 0);
+    });
+  }
+  StreamedRows results() const { return {rows * n * dx.item_size(), n * dx.item_size()}; }
+
+  void slopes() const {
+    parallel_for(rows, grain_of(n), [&](int64_t begin, int64_t end) {
+      StreamedRows made = results();
+      for (int64_t i = begin; i < end; ++i) slope(made, i);
+    });
+  }
+  // Sums for the parameters by chunks of rows, columns beside columns: rows too long for `slopes_
+  // and_parameters`, or no dx wanted.
+  void parameters(const Chunks& chunks, double* part_w, double* part_b) const {
+    chunks.each(
+        1, [&](int64_t, int64_t chunk, int64_t row, int64_t count, int64_t column, int64_t width) {
+          int64_t place = chunk * n + column, first = row * n + column;
+          tiles.row_parameters(part_w + place, part_b + place, at(g, first), at(x, first), count, n,
+                               width, means + row, rstds + row);
+        });
+  }
+  // Everything in one pass over g and x, while a row lies in the first-level cache. The sums are
+  // those of `parameters`, bit for bit.
+  void slopes_and_parameters(const Chunks& chunks, double* part_w, double* part_b) const {
+    int64_t item = std::max<int64_t>(x.item_size(), sizeof(float));
+    parallel_for(chunks.count, grain_of(chunks.size * n), [&](int64_t begin, int64_t end) {
+      StreamedRows made = results();
+      std::vector<char> sums(static_cast<size_t>(2 * n * item));
+      char *dw = sums.data(), *db = dw + n * item;
+      for (int64_t k = begin; k < end; ++k) {
+        int64_t first = k * chunks.size, last = std::min(rows, first + chunks.size);
+        for (int64_t i = first; i < last; ++i) {
+          slope(made, i);
+          tiles.row_into_parameters(dw, db, at(g, i * n), at(x, i * n), n, means[i], rstds[i]);
+          if ((i - first + 1) % kNormRows && i + 1 < last) continue;
+          tiles.empty_into(part_w + k * n, dw, n);
+          tiles.empty_into(part_b + k * n, db, n);
+        }
+      }
+    });
+  }
+};
+
+constexpr int64_t kLongestSummed = 1 << 14;  // elements of a row whose sums stay in a cache
+
+}  // namespace
+
 void normalize_rows_backward(const Tensor& g, const Tensor& dx, const Tensor& dweight,
                              const Tensor& dbias, const Tensor& x, const Tensor& mean,
                              const Tensor& rstd, const Tensor& weight, int64_t n, bool centred) {
   if (x.numel() == 0) return;
-  const NormTiles& tiles = tiles_for(x.dtype());
-  const void* w = weight.defined() ? weight.raw() : nullptr;
-  const double *means = mean.data<double>(), *rstds = rstd.data<double>();
-  int64_t rows = x.numel() / n, bytes = n * x.item_size();
-  if (dx.defined())
-    parallel_for(rows, grain_of(n), [&](int64_t begin, int64_t end) {
-      StreamedRows results(rows * bytes, bytes);
-      for (int64_t i = begin; i < end; ++i) {
-        double sg, sgx, r = rstds[i], size = static_cast<double>(n);
-        tiles.row_sums(&sg, &sgx, at(g, i * n), at(x, i * n), w, n, means[i]);
-        results.make(into(dx, i * n), [&](char* to) {
-          tiles.row_slope(to, at(g, i * n), at(x, i * n), w, n, means[i], r,
-                          -r * r * r * sgx / size, centred ? sg / size : 0);
-        });
-      }
-    });
-  if (!dweight.defined() && !dbias.defined()) return;
+  int64_t rows = x.numel() / n;
+  RowGradients row{g,
+                   dx,
+                   x,
+                   weight.defined() ? weight.raw() : nullptr,
+                   mean.data<double>(),
+                   rstd.data<double>(),
+                   n,
+                   rows,
+                   centred,
+                   tiles_for(x.dtype())};
+  if (!dweight.defined() && !dbias.defined()) {
+    if (dx.defined()) row.slopes();
+    return;
+  }
   Chunks chunks(rows, n);
   Numbers part_w(chunks.count * n), part_b(part_w.size());
-  chunks.each(
-      1, [&](int64_t, int64_t chunk, int64_t row, int64_t count, int64_t column, int64_t width) {
-        int64_t place = chunk * n + column, first = row * n + column;
-        tiles.row_parameters(&part_w[place], &part_b[place], at(g, first), at(x, first), count, n,
-                             width, means + row, rstds + row);
-      });
+  if (dx.defined() && n <= kLongestSummed) {
+    row.slopes_and_parameters(chunks, part_w.data(), part_b.data());
+  } else {
+    if (dx.defined()) row.slopes();
+    row.parameters(chunks, part_w.data(), part_b.data());
+  }
   for (int64_t k = 0; k < chunks.count; ++k)
     for (int64_t j = 0; j < n; ++j) {
       if (dweight.defined()) dweight.data<double>()[j] += part_w[k * n + j];

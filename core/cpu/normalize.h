@@ -69,11 +69,17 @@ struct NormTiles {
                    double mean);
   void (*row_slope)(void* dx, const void* g, const void* x, const void* w, int64_t n, double mean,
                     double a, double p, double q);
+  // One row into sums of the compute type: dw += g * (x - mean) * rstd, db += g.
+  void (*row_into_parameters)(void* dw, void* db, const void* g, const void* x, int64_t n,
+                              double mean, double rstd);
+  // sums += values, of the compute type, which become zero.
+  void (*empty_into)(double* sums, void* values, int64_t n);
   // Over rows: dw += g * (x - mean) * rstd, db += g, for a tile of columns; mean and rstd per row.
   void (*row_parameters)(double* dw, double* db, const void* g, const void* x, int64_t rows,
                          int64_t stride, int64_t width, const double* mean, const double* rstd);
 };
 inline constexpr int64_t kNormColumns = 64;
+inline constexpr int64_t kNormRows = 32;  // summed in the compute type before doubles take over
 
 }  // namespace lampas::cpu
 

@@ -91,21 +91,22 @@ void cross_entropy_backward(const Tensor& dx, const Tensor& x, const Tensor& lse
   if (x.numel() == 0) return;
   int64_t item = x.item_size(), out = lse.item_size();
   const char *from = x.data<char>(), *sums = lse.data<char>(), *scales = scale.data<char>();
-  into_tiles(dx, lines, [&](char* to, int64_t at, int64_t line, int64_t width) {
-    tiles.cross_entropy_backward(to, from + at * item, sums + line * out, scales + line * out,
-                                 lines.n, lines.inner, width);
-  });
+  const int64_t* classes = target.data<int64_t>();
   dispatch<Floats>(x.dtype(), "cross_entropy", [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
     const C* factor = scale.data<C>();
-    const int64_t* classes = target.data<int64_t>();
-    for (int64_t i = 0; i < lines.count(); ++i) {
-      // A factor of zero marks an ignored line, whose target may lie outside.
-      if (classes[i] < 0 || classes[i] >= lines.n) continue;
-      T& d = dx.data<T>()[lines.start(i) + classes[i] * lines.inner];
-      d = convert<T>(convert<C>(d) - factor[i]);
-    }
+    into_tiles(dx, lines, [&](char* to, int64_t at, int64_t line, int64_t width) {
+      tiles.cross_entropy_backward(to, from + at * item, sums + line * out, scales + line * out,
+                                   lines.n, lines.inner, width);
+      for (int64_t l = 0; l < width; ++l) {
+        int64_t c = classes[line + l];
+        // A factor of zero marks an ignored line, whose target may lie outside.
+        if (c < 0 || c >= lines.n) continue;
+        T& d = reinterpret_cast<T*>(to)[c * lines.inner + l];
+        d = convert<T>(convert<C>(d) - factor[line + l]);
+      }
+    });
   });
 }
 

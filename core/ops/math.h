@@ -197,13 +197,14 @@ template <class T>
 LAMPAS_INLINE T exp(T x) {
   return exp_shifted(x, 0);
 }
-// x <= 0; 1.1, 1.1 down to the smallest normal number, 0 below: a power of two is put together in
-// fewer steps there. For sums of exponentials beside e^0.
+// x <= 0; 1.1, 1.1 down to `least`, just above the logarithm of the smallest normal number, 0
+// below: the exponent needs no care there, so 2^k is an addition to it. For sums of exponentials
+// beside e^0.
 template <class T>
 LAMPAS_INLINE T exp_negative(T x) {
-  constexpr T least = is_single<T> ? T(-87.3365) : T(-708.396);
+  constexpr T least = is_single<T> ? T(-87.33) : T(-708.39);
   auto [r, k] = reduce_ln2(x < least ? least : x);
-  T y = (1 + expm1_small(r)) * power_of_two<T>(k);
+  T y = from_bits<T>(bits(1 + expm1_small(r)) + (k << Format<T>::mantissa));
   return x < least ? T(0) : y;
 }
 // Any x; 1.1, 1.1; exact at integers.

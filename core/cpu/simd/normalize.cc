@@ -10,8 +10,8 @@ namespace {
 
 constexpr int64_t kWide = 64;     // partial sums side by side: four vectors hide the latency
 constexpr int64_t kNarrow = 16;   // the same for runs shorter than that
-constexpr int64_t kBlock = 1024;  // elements summed in the compute type before doubles take over
-constexpr int64_t kRows = 32;     // the same for rows of a tile of columns
+constexpr int64_t kBlock = 4096;  // elements summed in the compute type before doubles take over
+constexpr int64_t kRows = cpu::kNormRows;
 constexpr int64_t kColumns = cpu::kNormColumns;
 
 template <int64_t lanes_, class C>
@@ -248,6 +248,25 @@ struct Tiles {
       last_pass(n, [=](int64_t i) { dx[i] = slope(i, at(g, i)); }, g, x);
   }
 
+  static void row_into_parameters(void* dw, void* db, const void* gradient, const void* from,
+                                  int64_t n, double mean, double rstd) {
+    C* __restrict a = static_cast<C*>(dw);
+    C* __restrict b = static_cast<C*>(db);
+    const T* __restrict g = in(gradient);
+    const T* __restrict x = in(from);
+    C m = static_cast<C>(mean), s = static_cast<C>(rstd);
+    for (int64_t i = 0; i < n; ++i) {
+      C v = at(g, i);
+      a[i] += v * ((at(x, i) - m) * s);
+      b[i] += v;
+    }
+  }
+
+  static void empty_into(double* __restrict sums, void* values, int64_t n) {
+    C* __restrict v = static_cast<C*>(values);
+    for (int64_t i = 0; i < n; ++i) sums[i] += static_cast<double>(v[i]), v[i] = 0;
+  }
+
   static void row_parameters(double* dw, double* db, const void* gradient, const void* from,
                              int64_t rows, int64_t stride, int64_t width, const double* mean,
                              const double* rstd) {
@@ -267,9 +286,10 @@ struct Tiles {
     }
   }
 
-  static constexpr cpu::NormTiles tiles = {moments,    column_moments, affine,    column_affine,
-                                           sums,       column_sums,    slope,     column_slope,
-                                           row_affine, row_sums,       row_slope, row_parameters};
+  static constexpr cpu::NormTiles tiles = {
+      moments,    column_moments, affine,     column_affine, sums,      column_sums,
+      slope,      column_slope,   row_affine, row_sums,      row_slope, row_into_parameters,
+      empty_into, row_parameters};
 };
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace {
 // Partial results side by side along a line: four vectors of the widest kind hide the latency of
 // an addition, one serves lines that are too short for four.
 constexpr int64_t kWide = 64, kNarrow = 16;
+constexpr int64_t kPiece = 1024;  // elements
 constexpr int64_t kColumns = cpu::kSoftmaxColumns;
 
 // NaN wins: what is found in columns.
@@ -50,10 +51,30 @@ struct Tiles {
     return gather(
         n, lowest, [x](int64_t i) { return at(x, i); }, [](C a, C b) { return b > a ? b : a; });
   }
-  static C sum_exp(const T* x, int64_t n, C top) {
+  // y = e^(x - top), and their sum. Two loops in turn over pieces that stay in the first-level
+  // cache: in one, the terms of an exponential beside the partial sums would be more than the
+  // registers.
+  static C exps(C* __restrict y, const T* __restrict x, int64_t n, C top, C (&sums)[kWide]) {
+    for (int64_t i = 0; i < n; ++i) y[i] = math::exp_negative(at(x, i) - top);
+    int64_t i = 0;
+    for (; i + kWide <= n; i += kWide)
+      for (int64_t l = 0; l < kWide; ++l) sums[l] += y[i + l];
     return gather(
-        n, C(0), [x, top](int64_t i) { return math::exp_negative(at(x, i) - top); },
-        [](C a, C b) { return a + b; });
+        n - i, C(0), [y, i](int64_t k) { return y[i + k]; }, [](C a, C b) { return a + b; });
+  }
+  // `to(begin)` is where a piece's exponentials go.
+  template <class To>
+  static C sum_exps(const T* x, int64_t n, C top, To to) {
+    C sums[kWide] = {}, rest = 0;
+    for (int64_t begin = 0; begin < n; begin += kPiece)
+      rest += exps(to(begin), x + begin, n - begin < kPiece ? n - begin : kPiece, top, sums);
+    for (int64_t w = kWide / 2; w > 0; w /= 2)
+      for (int64_t l = 0; l < w; ++l) sums[l] += sums[l + w];
+    return sums[0] + rest;
+  }
+  static C sum_exp(const T* x, int64_t n, C top) {
+    alignas(64) C piece[kPiece];
+    return sum_exps(x, n, top, [&](int64_t) { return piece; });
   }
   // A line of -inf has no finite top to subtract; of zeros it then has.
   static C base(C top) { return top == lowest || top == -lowest ? C(0) : top; }
@@ -67,9 +88,7 @@ struct Tiles {
       return last_pass(n, [=](int64_t i) { y[i] = T((at(x, i) - top) - rest); }, x);
     }
     if constexpr (std::is_same_v<T, C>) {
-      auto keep = [x, y, top](int64_t i) { return y[i] = math::exp_negative(x[i] - top); };
-      C sum = gather(n, C(0), keep, [](C a, C b) { return a + b; });
-      C scale = 1 / sum;
+      C scale = 1 / sum_exps(x, n, top, [y](int64_t begin) { return y + begin; });
       last_pass(n, [=](int64_t i) { y[i] *= scale; }, x);
     } else {
       C scale = 1 / sum_exp(x, n, top);
@@ -116,7 +135,8 @@ struct Tiles {
       auto add = [](C a, C b) { return a + b; };
       if (log) {
         C sum = gather(n, C(0), [g](int64_t i) { return at(g, i); }, add);
-        last_pass(n, [=](int64_t i) { dx[i] = T(at(g, i) - math::exp(at(y, i)) * sum); }, g, y);
+        last_pass(
+            n, [=](int64_t i) { dx[i] = T(at(g, i) - math::exp_negative(at(y, i)) * sum); }, g, y);
       } else {
         C sum = gather(n, C(0), [g, y](int64_t i) { return at(g, i) * at(y, i); }, add);
         last_pass(n, [=](int64_t i) { dx[i] = T((at(g, i) - sum) * at(y, i)); }, g, y);
@@ -163,7 +183,7 @@ struct Tiles {
     const C* scale = static_cast<const C*>(scales);
     if (stride == 1) {
       C sum = *lse, factor = *scale;
-      for (int64_t i = 0; i < n; ++i) dx[i] = T(factor * math::exp(at(x, i) - sum));
+      last_pass(n, [=](int64_t i) { dx[i] = T(factor * math::exp_negative(at(x, i) - sum)); }, x);
       return;
     }
     for (int64_t i = 0; i < n; ++i) {
