@@ -322,8 +322,7 @@ void normalize_rows(const Tensor& y, const Tensor& mean, const Tensor& rstd, con
       else
         tiles.sums(&plain, &squares, row, row, n, means[i] = 0);
       rstds[i] = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
-      rows.make(into(y, i * n),
-                [&](char* to) { tiles.row_affine(to, row, n, w, b, means[i], rstds[i]); });
+      tiles.row_affine(into(y, i * n), row, n, w, b, means[i], rstds[i], rows.past());
     }
   });
 }
@@ -339,13 +338,11 @@ struct RowGradients {
   bool centred;
   const NormTiles& tiles;
 
-  void slope(StreamedRows& results, int64_t i) const {
+  void slope(const StreamedRows& results, int64_t i) const {
     double sg, sgx, r = rstds[i], size = static_cast<double>(n);
     tiles.row_sums(&sg, &sgx, at(g, i * n), at(x, i * n), w, n, means[i]);
-    results.make(into(dx, i * n), [&](char* to) {
-      tiles.row_slope(to, at(g, i * n), at(x, i * n), w, n, means[i], r, -r * r * r * sgx / size,
-                      centred ? sg / size : 0);
-    });
+    tiles.row_slope(into(dx, i * n), at(g, i * n), at(x, i * n), w, n, means[i], r,
+                    -r * r * r * sgx / size, centred ? sg / size : 0, results.past());
   }
   StreamedRows results() const { return {rows * n * dx.item_size(), n * dx.item_size()}; }
 
@@ -355,8 +352,8 @@ struct RowGradients {
       for (int64_t i = begin; i < end; ++i) slope(made, i);
     });
   }
-  // Sums for the parameters by chunks of rows, columns beside columns: rows too long for `slopes_
-  // and_parameters`, or no dx wanted.
+  // Sums for the parameters by chunks of rows, columns beside columns: rows too long for the other,
+  // or no dx wanted.
   void parameters(const Chunks& chunks, double* part_w, double* part_b) const {
     chunks.each(
         1, [&](int64_t, int64_t chunk, int64_t row, int64_t count, int64_t column, int64_t width) {
@@ -365,20 +362,25 @@ struct RowGradients {
                                width, means + row, rstds + row);
         });
   }
-  // Everything in one pass over g and x, while a row lies in the first-level cache. The sums are
-  // those of `parameters`, bit for bit.
+  // Everything in one pass over g and x, while rows lie in a cache. The sums are those of
+  // `parameters`, bit for bit.
   void slopes_and_parameters(const Chunks& chunks, double* part_w, double* part_b) const {
-    int64_t item = std::max<int64_t>(x.item_size(), sizeof(float));
+    constexpr int64_t kTogether = 8,
+                      kApart = 1088;  // bytes that keep dw and db off each other's lines
+    static_assert(kNormRows % kTogether == 0);
+    int64_t bytes = n * std::max<int64_t>(x.item_size(), sizeof(float));
     parallel_for(chunks.count, grain_of(chunks.size * n), [&](int64_t begin, int64_t end) {
       StreamedRows made = results();
-      std::vector<char> sums(static_cast<size_t>(2 * n * item));
-      char *dw = sums.data(), *db = dw + n * item;
+      std::vector<char> sums(static_cast<size_t>(2 * bytes + kApart));
+      char *dw = sums.data(), *db = dw + bytes + kApart;
       for (int64_t k = begin; k < end; ++k) {
         int64_t first = k * chunks.size, last = std::min(rows, first + chunks.size);
-        for (int64_t i = first; i < last; ++i) {
-          slope(made, i);
-          tiles.row_into_parameters(dw, db, at(g, i * n), at(x, i * n), n, means[i], rstds[i]);
-          if ((i - first + 1) % kNormRows && i + 1 < last) continue;
+        for (int64_t i = first; i < last;) {
+          int64_t here = i, stop = std::min(last, i + kTogether);
+          for (; i < stop; ++i) slope(made, i);
+          tiles.rows_into_parameters(dw, db, at(g, here * n), at(x, here * n), stop - here, n,
+                                     means + here, rstds + here);
+          if ((i - first) % kNormRows && i < last) continue;
           tiles.empty_into(part_w + k * n, dw, n);
           tiles.empty_into(part_b + k * n, db, n);
         }

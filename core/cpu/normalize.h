@@ -62,16 +62,18 @@ struct NormTiles {
                        int64_t width, const double* mean, const double* a, const double* p,
                        const double* q);
   // One row with a weight for each element (w and b may be null): y = (x - mean) * rstd * w + b,
-  // the sums of g * w, and dx = a * (g * w - q) + p * (x - mean).
+  // the sums of g * w, and dx = a * (g * w - q) + p * (x - mean); written past the caches where
+  // `past`.
   void (*row_affine)(void* y, const void* x, int64_t n, const void* w, const void* b, double mean,
-                     double rstd);
+                     double rstd, bool past);
   void (*row_sums)(double* sg, double* sgx, const void* g, const void* x, const void* w, int64_t n,
                    double mean);
   void (*row_slope)(void* dx, const void* g, const void* x, const void* w, int64_t n, double mean,
-                    double a, double p, double q);
-  // One row into sums of the compute type: dw += g * (x - mean) * rstd, db += g.
-  void (*row_into_parameters)(void* dw, void* db, const void* g, const void* x, int64_t n,
-                              double mean, double rstd);
+                    double a, double p, double q, bool past);
+  // A few rows into sums of the compute type: dw += g * (x - mean) * rstd, db += g; mean and rstd
+  // per row.
+  void (*rows_into_parameters)(void* dw, void* db, const void* g, const void* x, int64_t rows,
+                               int64_t n, const double* mean, const double* rstd);
   // sums += values, of the compute type, which become zero.
   void (*empty_into)(double* sums, void* values, int64_t n);
   // Over rows: dw += g * (x - mean) * rstd, db += g, for a tile of columns; mean and rstd per row.

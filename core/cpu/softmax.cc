@@ -30,21 +30,28 @@ void over_tiles(const Lines& lines, F&& body) {
   });
 }
 
-// As over_tiles, of a pass that writes y: body(where to write, the rest as above).
+// Lines by themselves: body(first, end).
+template <class F>
+void over_rows(const Lines& lines, F&& body) {
+  parallel_for(lines.outer, std::max<int64_t>(kGrain / lines.n, 1), body);
+}
+
+// As over_tiles, of a pass that writes y: body(where to write, the rest as above, whether past the
+// caches).
 template <class F>
 void into_tiles(const Tensor& y, const Lines& lines, F&& body) {
   int64_t item = y.item_size();
   char* to = y.data<char>();
   if (lines.inner != 1) {
     return over_tiles(lines, [&](int64_t at, int64_t line, int64_t width) {
-      body(to + at * item, at, line, width);
+      body(to + at * item, at, line, width, false);
     });
   }
-  int64_t row = lines.n * item, grain = std::max<int64_t>(kGrain / lines.n, 1);
-  parallel_for(lines.outer, grain, [&](int64_t begin, int64_t end) {
+  int64_t row = lines.n * item;
+  over_rows(lines, [&](int64_t begin, int64_t end) {
     StreamedRows rows(lines.outer * row, row);
     for (int64_t i = begin; i < end; ++i)
-      rows.make(to + i * row, [&](char* y) { body(y, i * lines.n, i, int64_t{1}); });
+      body(to + i * row, i * lines.n, i, int64_t{1}, rows.past());
   });
 }
 
@@ -58,8 +65,8 @@ void softmax(const Tensor& y, const Tensor& x, const Lines& lines, bool log) {
   if (x.numel() == 0) return;
   int64_t item = x.item_size();
   const char* from = x.data<char>();
-  into_tiles(y, lines, [&](char* to, int64_t at, int64_t, int64_t width) {
-    tiles.forward(to, from + at * item, lines.n, lines.inner, width, log);
+  into_tiles(y, lines, [&](char* to, int64_t at, int64_t, int64_t width, bool past) {
+    tiles.forward(to, from + at * item, lines.n, lines.inner, width, log, past);
   });
 }
 
@@ -69,8 +76,8 @@ void softmax_backward(const Tensor& dx, const Tensor& g, const Tensor& y, const 
   if (y.numel() == 0) return;
   int64_t item = y.item_size();
   const char *a = g.data<char>(), *b = y.data<char>();
-  into_tiles(dx, lines, [&](char* to, int64_t at, int64_t, int64_t width) {
-    tiles.backward(to, a + at * item, b + at * item, lines.n, lines.inner, width, log);
+  into_tiles(dx, lines, [&](char* to, int64_t at, int64_t, int64_t width, bool past) {
+    tiles.backward(to, a + at * item, b + at * item, lines.n, lines.inner, width, log, past);
   });
 }
 
@@ -96,7 +103,7 @@ void cross_entropy_backward(const Tensor& dx, const Tensor& x, const Tensor& lse
     using T = decltype(tag);
     using C = compute_t<T>;
     const C* factor = scale.data<C>();
-    into_tiles(dx, lines, [&](char* to, int64_t at, int64_t line, int64_t width) {
+    auto line = [&](char* to, int64_t at, int64_t line, int64_t width) {
       tiles.cross_entropy_backward(to, from + at * item, sums + line * out, scales + line * out,
                                    lines.n, lines.inner, width);
       for (int64_t l = 0; l < width; ++l) {
@@ -106,6 +113,18 @@ void cross_entropy_backward(const Tensor& dx, const Tensor& x, const Tensor& lse
         T& d = reinterpret_cast<T*>(to)[c * lines.inner + l];
         d = convert<T>(convert<C>(d) - factor[line + l]);
       }
+    };
+    if (lines.inner != 1) {
+      over_tiles(lines, [&](int64_t at, int64_t first, int64_t width) {
+        line(dx.data<char>() + at * item, at, first, width);
+      });
+      return;
+    }
+    int64_t row = lines.n * item;
+    over_rows(lines, [&](int64_t begin, int64_t end) {
+      StreamedRows rows(lines.outer * row, row);
+      for (int64_t i = begin; i < end; ++i)
+        rows.make(dx.data<char>() + i * row, [&](char* to) { line(to, i * lines.n, i, 1); });
     });
   });
 }

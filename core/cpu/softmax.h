@@ -17,12 +17,13 @@ void cross_entropy_backward(const Tensor& dx, const Tensor& x, const Tensor& lse
                             const Tensor& target, const Tensor& scale, const Lines& lines);
 
 // What one tile of lines asks of the instruction set: `width` neighbouring lines of n elements,
-// `stride` apart; width 1 and stride 1 is a line by itself. Addresses are those of the first
-// elements.
+// `stride` apart; width 1 and stride 1 is a line by itself, written past the caches where `past`
+// (at most kStreamedRow bytes). Addresses are those of the first elements.
 struct SoftmaxTiles {
-  void (*forward)(void* y, const void* x, int64_t n, int64_t stride, int64_t width, bool log);
+  void (*forward)(void* y, const void* x, int64_t n, int64_t stride, int64_t width, bool log,
+                  bool past);
   void (*backward)(void* dx, const void* g, const void* y, int64_t n, int64_t stride, int64_t width,
-                   bool log);
+                   bool log, bool past);
   void (*log_sum)(void* lse, const void* x, int64_t n, int64_t stride, int64_t width);
   void (*cross_entropy_backward)(void* dx, const void* x, const void* lse, const void* scale,
                                  int64_t n, int64_t stride, int64_t width);

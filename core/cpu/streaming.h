@@ -10,6 +10,8 @@ namespace lampas::cpu {
 // From this many bytes on a result is streamed. Last-level caches of one user's share are about
 // that large, and what a virtual machine says of them is not to be trusted.
 inline constexpr int64_t kStreamed = int64_t{16} << 20;
+// Bytes of a row that a first-level cache holds beside the input; longer ones are not streamed.
+inline constexpr int64_t kStreamedRow = 1 << 15;
 
 }  // namespace lampas::cpu
 
@@ -30,29 +32,29 @@ LAMPAS_STREAMING(avx512)
 namespace cpu {
 
 // Rows of one result, made one after the other by one thread: those of a streamed result in a
-// buffer first.
+// buffer first, or, by loops that stream on their own, where `past` tells them to.
 class StreamedRows {
  public:
   StreamedRows(int64_t bytes, int64_t row)
-      : row_(row), on_(bytes >= kStreamed && row <= kLongest) {}
+      : row_(row), past_(bytes >= kStreamed && row <= kStreamedRow) {}
   ~StreamedRows() {
-    if (on_) LAMPAS_BEST(stream_end());
+    if (past_) LAMPAS_BEST(stream_end());
   }
   StreamedRows(const StreamedRows&) = delete;
 
+  bool past() const { return past_; }
   // fill(where to put the row)
   template <class F>
   void make(char* to, F&& fill) {
-    if (!on_) return fill(to);
+    if (!past_) return fill(to);
     fill(buffer_);
     LAMPAS_BEST(stream(to, buffer_, row_));
   }
 
  private:
-  static constexpr int64_t kLongest = 1 << 15;  // what a first-level cache holds beside the input
   int64_t row_;
-  bool on_;
-  alignas(64) char buffer_[kLongest];
+  bool past_;
+  alignas(64) char buffer_[kStreamedRow];
 };
 
 }  // namespace cpu

@@ -200,7 +200,7 @@ struct Tiles {
   }
 
   static void row_affine(void* to, const void* from, int64_t n, const void* weight,
-                         const void* bias, double mean, double rstd) {
+                         const void* bias, double mean, double rstd, bool past) {
     T* __restrict y = static_cast<T*>(to);
     const T* __restrict x = in(from);
     const C* __restrict w = static_cast<const C*>(weight);
@@ -208,13 +208,13 @@ struct Tiles {
     C m = static_cast<C>(mean), s = static_cast<C>(rstd);
     auto scaled = [=](int64_t i) { return (at(x, i) - m) * s; };
     if (w && b)
-      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i) * w[i] + b[i]); }, x);
+      last_pass(y, past, n, [=](int64_t i) { return T(scaled(i) * w[i] + b[i]); }, x);
     else if (w)
-      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i) * w[i]); }, x);
+      last_pass(y, past, n, [=](int64_t i) { return T(scaled(i) * w[i]); }, x);
     else if (b)
-      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i) + b[i]); }, x);
+      last_pass(y, past, n, [=](int64_t i) { return T(scaled(i) + b[i]); }, x);
     else
-      last_pass(n, [=](int64_t i) { y[i] = T(scaled(i)); }, x);
+      last_pass(y, past, n, [=](int64_t i) { return T(scaled(i)); }, x);
   }
 
   static void row_sums(double* sg, double* sgx, const void* gradient, const void* from,
@@ -234,7 +234,7 @@ struct Tiles {
 
   // The mean is taken off the gradient first: exactly nothing is left of a row of one element.
   static void row_slope(void* to, const void* gradient, const void* from, const void* weight,
-                        int64_t n, double mean, double a, double p, double q) {
+                        int64_t n, double mean, double a, double p, double q, bool past) {
     T* __restrict dx = static_cast<T*>(to);
     const T* __restrict g = in(gradient);
     const T* __restrict x = in(from);
@@ -243,22 +243,30 @@ struct Tiles {
       fq = static_cast<C>(q);
     auto slope = [=](int64_t i, C v) { return T(fa * (v - fq) + fp * (at(x, i) - m)); };
     if (w)
-      last_pass(n, [=](int64_t i) { dx[i] = slope(i, at(g, i) * w[i]); }, g, x);
+      last_pass(dx, past, n, [=](int64_t i) { return slope(i, at(g, i) * w[i]); }, g, x);
     else
-      last_pass(n, [=](int64_t i) { dx[i] = slope(i, at(g, i)); }, g, x);
+      last_pass(dx, past, n, [=](int64_t i) { return slope(i, at(g, i)); }, g, x);
   }
 
-  static void row_into_parameters(void* dw, void* db, const void* gradient, const void* from,
-                                  int64_t n, double mean, double rstd) {
-    C* __restrict a = static_cast<C*>(dw);
-    C* __restrict b = static_cast<C*>(db);
-    const T* __restrict g = in(gradient);
-    const T* __restrict x = in(from);
-    C m = static_cast<C>(mean), s = static_cast<C>(rstd);
-    for (int64_t i = 0; i < n; ++i) {
-      C v = at(g, i);
-      a[i] += v * ((at(x, i) - m) * s);
-      b[i] += v;
+  // Columns in pieces whose sums stay in the first-level cache from row to row.
+  static void rows_into_parameters(void* dw, void* db, const void* gradient, const void* from,
+                                   int64_t rows, int64_t n, const double* mean,
+                                   const double* rstd) {
+    constexpr int64_t kColumnsAtOnce = 512;
+    for (int64_t begin = 0; begin < n; begin += kColumnsAtOnce) {
+      int64_t count = n - begin < kColumnsAtOnce ? n - begin : kColumnsAtOnce;
+      C* __restrict a = static_cast<C*>(dw) + begin;
+      C* __restrict b = static_cast<C*>(db) + begin;
+      for (int64_t r = 0; r < rows; ++r) {
+        const T* __restrict g = in(gradient) + r * n + begin;
+        const T* __restrict x = in(from) + r * n + begin;
+        C m = static_cast<C>(mean[r]), s = static_cast<C>(rstd[r]);
+        for (int64_t i = 0; i < count; ++i) {
+          C v = at(g, i);
+          a[i] += v * ((at(x, i) - m) * s);
+          b[i] += v;
+        }
+      }
     }
   }
 
@@ -288,7 +296,7 @@ struct Tiles {
 
   static constexpr cpu::NormTiles tiles = {
       moments,    column_moments, affine,     column_affine, sums,      column_sums,
-      slope,      column_slope,   row_affine, row_sums,      row_slope, row_into_parameters,
+      slope,      column_slope,   row_affine, row_sums,      row_slope, rows_into_parameters,
       empty_into, row_parameters};
 };
 

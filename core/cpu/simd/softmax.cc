@@ -9,6 +9,7 @@ namespace {
 // Partial results side by side along a line: four vectors of the widest kind hide the latency of
 // an addition, one serves lines that are too short for four.
 constexpr int64_t kWide = 64, kNarrow = 16;
+constexpr int64_t kStreamedRow = cpu::kStreamedRow / static_cast<int64_t>(sizeof(float));
 constexpr int64_t kPiece = 1024;  // elements
 constexpr int64_t kColumns = cpu::kSoftmaxColumns;
 
@@ -66,8 +67,11 @@ struct Tiles {
   template <class To>
   static C sum_exps(const T* x, int64_t n, C top, To to) {
     C sums[kWide] = {}, rest = 0;
-    for (int64_t begin = 0; begin < n; begin += kPiece)
-      rest += exps(to(begin), x + begin, n - begin < kPiece ? n - begin : kPiece, top, sums);
+    for (int64_t begin = 0; begin < n; begin += kPiece) {
+      int64_t count = n - begin < kPiece ? n - begin : kPiece;
+      fetch(x + n + begin, count);  // the next line, while there is much to compute
+      rest += exps(to(begin), x + begin, count, top, sums);
+    }
     for (int64_t w = kWide / 2; w > 0; w /= 2)
       for (int64_t l = 0; l < w; ++l) sums[l] += sums[l + w];
     return sums[0] + rest;
@@ -79,20 +83,23 @@ struct Tiles {
   // A line of -inf has no finite top to subtract; of zeros it then has.
   static C base(C top) { return top == lowest || top == -lowest ? C(0) : top; }
 
-  static void line(T* __restrict y, const T* __restrict x, int64_t n, bool log) {
+  static void line(T* __restrict y, const T* __restrict x, int64_t n, bool log, bool past) {
     C top = top_of(x, n);
     if (log) {
       C shift = top + math::log(sum_exp(x, n, top));
       // Subtracted in two steps, the sum's logarithm last: both are exact more often.
       C rest = shift - top;
-      return last_pass(n, [=](int64_t i) { y[i] = T((at(x, i) - top) - rest); }, x);
+      return last_pass(y, past, n, [=](int64_t i) { return T((at(x, i) - top) - rest); });
     }
     if constexpr (std::is_same_v<T, C>) {
-      C scale = 1 / sum_exps(x, n, top, [y](int64_t begin) { return y + begin; });
-      last_pass(n, [=](int64_t i) { y[i] *= scale; }, x);
+      alignas(64) T row[kStreamedRow];
+      T* found = past ? row : y;
+      C scale = 1 / sum_exps(x, n, top, [found](int64_t begin) { return found + begin; });
+      last_pass(y, past, n, [=](int64_t i) { return found[i] * scale; });
     } else {
       C scale = 1 / sum_exp(x, n, top);
-      for (int64_t i = 0; i < n; ++i) y[i] = T(math::exp_negative(at(x, i) - top) * scale);
+      last_pass(y, past, n,
+                [=](int64_t i) { return T(math::exp_negative(at(x, i) - top) * scale); });
     }
   }
 
@@ -108,10 +115,10 @@ struct Tiles {
   }
 
   static void forward(void* to, const void* from, int64_t n, int64_t stride, int64_t width,
-                      bool log) {
+                      bool log, bool past) {
     T* __restrict y = static_cast<T*>(to);
     const T* __restrict x = static_cast<const T*>(from);
-    if (stride == 1) return line(y, x, n, log);
+    if (stride == 1) return line(y, x, n, log, past);
     Columns c;
     measure(c, x, n, stride, width);
     if (log)
@@ -127,7 +134,7 @@ struct Tiles {
   }
 
   static void backward(void* to, const void* gradient, const void* result, int64_t n,
-                       int64_t stride, int64_t width, bool log) {
+                       int64_t stride, int64_t width, bool log, bool past) {
     T* __restrict dx = static_cast<T*>(to);
     const T* __restrict g = static_cast<const T*>(gradient);
     const T* __restrict y = static_cast<const T*>(result);
@@ -136,10 +143,11 @@ struct Tiles {
       if (log) {
         C sum = gather(n, C(0), [g](int64_t i) { return at(g, i); }, add);
         last_pass(
-            n, [=](int64_t i) { dx[i] = T(at(g, i) - math::exp_negative(at(y, i)) * sum); }, g, y);
+            dx, past, n,
+            [=](int64_t i) { return T(at(g, i) - math::exp_negative(at(y, i)) * sum); }, g, y);
       } else {
         C sum = gather(n, C(0), [g, y](int64_t i) { return at(g, i) * at(y, i); }, add);
-        last_pass(n, [=](int64_t i) { dx[i] = T((at(g, i) - sum) * at(y, i)); }, g, y);
+        last_pass(dx, past, n, [=](int64_t i) { return T((at(g, i) - sum) * at(y, i)); }, g, y);
       }
       return;
     }
@@ -183,7 +191,9 @@ struct Tiles {
     const C* scale = static_cast<const C*>(scales);
     if (stride == 1) {
       C sum = *lse, factor = *scale;
-      last_pass(n, [=](int64_t i) { dx[i] = T(factor * math::exp_negative(at(x, i) - sum)); }, x);
+      last_pass(
+          dx, false, n, [=](int64_t i) { return T(factor * math::exp_negative(at(x, i) - sum)); },
+          x);
       return;
     }
     for (int64_t i = 0; i < n; ++i) {
