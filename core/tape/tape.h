@@ -227,8 +227,8 @@ enum class ViewOrigin : uint8_t { Normal, NoGrad, Several, Inference, Function }
 
 struct Meta {
   Tensor grad;
-  Ref<Node> grad_fn;            // null for leaves
-  uint32_t output = 0;          // which output of grad_fn this tensor is
+  Ref<Node> grad_fn;    // null for leaves
+  uint32_t output = 0;  // which output of grad_fn this tensor is
   // The leaf's AccumulateGrad. While no graph holds it, it rests here without its leaf, owned.
   struct AccumulateGrad* accumulator = nullptr;
   bool retains_grad = false;

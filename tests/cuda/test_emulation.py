@@ -19,7 +19,7 @@ from lampas import _core
 ROWS = {row["name"]: row for row in _core._rows()}
 DTYPES = [
     *("bool", "uint8", "int64", "float32", "complex64"),
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("int32", "float64", "complex128")),
+    *(pytest.param(name, marks=pytest.mark.full) for name in ("int32", "float64", "complex128")),
 ]
 LAYOUTS = ("contiguous", "strided")
 PARAMETERS = (0.5, 2.0, -3.0, 4.0)

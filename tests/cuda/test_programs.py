@@ -1,7 +1,7 @@
 """Every kernel text compiles for every generation of GPUs; NVRTC needs no GPU for that.
 
 Here each text of each row is translated once, and a sample of them down to machine code; types that
-bring nothing new, and machine code of every row, are marked slow.
+bring nothing new, and machine code of every row, are marked full.
 """
 
 import glob
@@ -15,7 +15,7 @@ from lampas import _core
 GENERATIONS = ("sm_75", "sm_80", "sm_90")
 DTYPES = "bool int64 float32 complex64".split()
 SLOW = "uint8 int8 int16 int32 float64 complex128".split()
-EVERY = DTYPES + [pytest.param(name, marks=pytest.mark.slow) for name in SLOW]
+EVERY = DTYPES + [pytest.param(name, marks=pytest.mark.full) for name in SLOW]
 LAYOUTS = ("contiguous", "strided")
 
 
@@ -49,7 +49,7 @@ def test_every_row_translates(dtype):
     assert b".target sm_75" in compiled(dtype, layout, "compute_75")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("target", GENERATIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES + SLOW)
