@@ -20,12 +20,6 @@ constexpr int64_t kPieceFlops = 4 << 20;    // worth a hand-off
 constexpr int64_t kPackPiece = 1 << 16;     // elements to pack, worth a hand-off
 constexpr int64_t kPackedBytes = 32 << 20;  // the most that is packed at once
 
-// Equal shares of at most `most`, multiples of `unit` where that is possible.
-int64_t share(int64_t n, int64_t most, int64_t unit = 1) {
-  int64_t parts = std::max<int64_t>(1, ceil_div(n, most));
-  return std::max<int64_t>(unit, ceil_div(ceil_div(n, parts), unit) * unit);
-}
-
 template <class T>
 const GemmTile& tile() {
   static const GemmTile chosen = LAMPAS_BEST(gemm_tile(sizeof(T)));

@@ -47,11 +47,6 @@ class Packed {
   Scratch<uint16_t> store_;
 };
 
-// Equal shares of at most `most`, multiples of `unit`.
-int64_t share(int64_t n, int64_t most, int64_t unit) {
-  return ceil_div(ceil_div(n, ceil_div(n, most)), unit) * unit;
-}
-
 }  // namespace
 
 bool has_gemm_bfloat16() { return tile().rows > 0; }

@@ -26,12 +26,6 @@ constexpr int64_t kPieces = 8;                    // enough to share out
 constexpr int64_t kPixels = 256;                  // products summed before they leave registers
 constexpr int64_t kPartials = int64_t{1} << 22;   // elements of partial gradients
 
-// Equal shares of at most `most`, multiples of `unit`.
-int64_t share(int64_t n, int64_t most, int64_t unit) {
-  int64_t parts = ceil_div(n, std::max(most, unit));
-  return std::max(unit, ceil_div(ceil_div(n, parts), unit) * unit);
-}
-
 std::vector<int64_t> multiples(int64_t count, int64_t step) {
   std::vector<int64_t> all(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) all[static_cast<size_t>(i)] = i * step;
