@@ -19,7 +19,7 @@ Function load(const std::string& text, const std::string& name, int device, cons
   return function;
 }
 
-void launch(Function function, unsigned blocks, unsigned threads, void* arguments, int device,
+void launch(Function function, const Grid& grid, const void* arguments, int device,
             const char* what) {
   static const bool blocking = [] {
     const char* wish = std::getenv("CUDA_LAUNCH_BLOCKING");
@@ -27,9 +27,9 @@ void launch(Function function, unsigned blocks, unsigned threads, void* argument
   }();
   bind(device);
   Stream stream = current_stream(device);
-  void* params[] = {arguments};
-  check(driver().cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, 0, stream.handle, params,
-                                nullptr),
+  void* params[] = {const_cast<void*>(arguments)};  // the driver only reads them
+  check(driver().cuLaunchKernel(function, grid.x, grid.y, grid.z, grid.threads, 1, 1, 0,
+                                stream.handle, params, nullptr),
         what);
   if (blocking) check(driver().cuStreamSynchronize(stream.handle), what);
 }

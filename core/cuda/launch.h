@@ -10,9 +10,13 @@ namespace lampas::cuda {
 // errors.
 Function load(const std::string& text, const std::string& name, int device, const char* what);
 
-// `blocks` blocks of `threads`; `arguments`: the kernel's one struct. Waits for it where
-// CUDA_LAUNCH_BLOCKING=1.
-void launch(Function function, unsigned blocks, unsigned threads, void* arguments, int device,
+struct Grid {
+  unsigned x = 1, y = 1, z = 1;  // blocks
+  unsigned threads = 256;        // of a block, in one dimension
+};
+
+// `arguments`: the kernel's one struct. Waits for the kernel where CUDA_LAUNCH_BLOCKING=1.
+void launch(Function function, const Grid& grid, const void* arguments, int device,
             const char* what);
 
 }  // namespace lampas::cuda

@@ -99,8 +99,8 @@ void run(KernelKey key, const Plan& plan, const Scalar* params, int param_count,
   for (int i = 0; i < param_count; ++i) a.params[i] = number_of(params[i]);
   int64_t per_block = int64_t{kThreads} * (contiguous ? width : 1);
   int64_t blocks = std::min<int64_t>((plan.numel + per_block - 1) / per_block, 0x7fffffff);
-  launch(function_of({key, device}), static_cast<unsigned>(blocks), kThreads, &a, device,
-         operator_of(key));
+  launch(function_of({key, device}), {.x = static_cast<unsigned>(blocks), .threads = kThreads}, &a,
+         device, operator_of(key));
 }
 
 }  // namespace

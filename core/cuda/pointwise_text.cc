@@ -4,48 +4,10 @@
 #include <algorithm>
 
 #include "cpu/pointwise.h"
+#include "cuda/family.h"
 
 namespace lampas::cuda {
 namespace {
-
-const char* device_type(DType dtype) {
-  switch (dtype) {
-    case DType::UInt8:
-      return "uint8_t";
-    case DType::Int8:
-      return "int8_t";
-    case DType::Int16:
-      return "int16_t";
-    case DType::Int32:
-      return "int32_t";
-    case DType::Int64:
-      return "int64_t";
-    case DType::UInt16:
-      return "uint16_t";
-    case DType::UInt32:
-      return "uint32_t";
-    case DType::UInt64:
-      return "uint64_t";
-    case DType::Half:
-      return "Half";
-    case DType::BFloat16:
-      return "BFloat16";
-    case DType::Float:
-      return "float";
-    case DType::Double:
-      return "double";
-    case DType::ComplexHalf:
-      return "ComplexHalf";
-    case DType::ComplexFloat:
-      return "Complex<float>";
-    case DType::ComplexDouble:
-      return "Complex<double>";
-    case DType::Bool:
-      return "bool";
-    default:
-      return "FromNumber";
-  }
-}
 
 std::string inputs_of(const rows::Info& info) {
   return info.inputs == 1 ? "x" : info.inputs == 2 ? "ab" : "abc";

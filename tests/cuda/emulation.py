@@ -1,5 +1,5 @@
-"""Kernels of the GPU on the CPU: the very texts, compiled by the host's compiler, whose threads run one
-after the other (core/cuda/device/standard.h). Not a test; used by those beside it."""
+"""Kernels of the GPU on the CPU: the very texts, compiled by the host's compiler, on the grid that
+emulated_grid.h plays. Not a test; used by those beside it."""
 
 import ctypes
 import os
@@ -7,6 +7,7 @@ import subprocess
 
 from lampas import _core
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 OPERANDS, PARAMS, RANK = 6, 6, 12
 
 
@@ -48,7 +49,8 @@ def build(folder, text, name):
     with open(source, "w") as file:
         file.write(text)
     compiler = os.environ.get("CXX", "c++").split()
-    flags = ["-std=c++20", "-O0", "-w", "-fPIC", "-shared", f"-I{folder}", source, "-o", target]
+    flags = ["-std=c++20", "-O0", "-w", "-fPIC", "-shared", f"-I{folder}", f"-I{HERE}"]
+    flags += [source, "-o", target]
     done = subprocess.run([*compiler, *flags], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:4000]
     return ctypes.CDLL(target)

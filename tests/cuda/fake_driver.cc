@@ -1,5 +1,5 @@
 // A CUDA driver for tests, and its compiler: kernels compiled by the host's compiler (see
-// core/cuda/device/standard.h) and run when they are launched. One library serves as libcuda.so.1
+// emulated_grid.h) and run when they are launched. One library serves as libcuda.so.1
 // and as libnvrtc. Devices' memory can be read and written during calls of the driver only: whoever
 // follows such an address on the host crashes, as with a real device.
 //
@@ -325,7 +325,7 @@ API int nvrtcCompileProgram(Program* p, int, const char* const*) {
   std::ofstream(base + ".cc") << p->text;
   const char* compiler = std::getenv("CXX");
   std::string command = std::string(compiler ? compiler : "c++") +
-                        " -std=c++20 -O0 -w -fPIC -shared -I'" + folder + "' " + base + ".cc -o " +
+                        " -std=c++20 -O0 -w -fPIC -shared -I'" + folder + "' -I'" TESTS_FOLDER "' " + base + ".cc -o " +
                         base + ".so 2> " + base + ".log";
   int status = std::system(command.c_str());
   std::ifstream log(base + ".log");

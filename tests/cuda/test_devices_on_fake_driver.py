@@ -22,7 +22,8 @@ def library(tmp_path_factory):
     if not shutil.which(compiler.split()[0]):
         pytest.skip("no C++ compiler")
     target = tmp_path_factory.mktemp("driver") / "libfake.so"
-    flags = ["-std=c++20", "-O1", "-fPIC", "-shared", "-o", str(target), str(SOURCE), "-ldl"]
+    flags = ["-std=c++20", "-O1", "-fPIC", "-shared", f'-DTESTS_FOLDER="{SOURCE.parent}"']
+    flags += ["-o", str(target), str(SOURCE), "-ldl"]
     done = subprocess.run([*compiler.split(), *flags], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target

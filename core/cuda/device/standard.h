@@ -1,6 +1,6 @@
-// What kernel texts stand on: under NVRTC the few pieces of the C++ library and of gcc's builtins
-// that the shared headers of ops/ use; on the host (the emulation that tests run) a grid of threads
-// played one after the other. The texts themselves see no difference.
+// What kernel texts stand on: the few pieces of the C++ library and of gcc's builtins that the
+// shared headers of ops/ use. Where tests compile the texts for the host, tests/cuda/emulated_grid.h
+// plays the grid instead; the texts themselves see no difference.
 #pragma once
 #define LAMPAS_DEVICE
 #define LAMPAS_ISA device
@@ -144,35 +144,9 @@ inline double lgamma_r(double x, int* sign) {
 // A kernel has one argument, a struct.
 #define LAMPAS_KERNEL(name, Arguments) extern "C" __global__ void name(const Arguments a)
 
-#else  // the host's emulation
+#else
 
-#include <bit>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <type_traits>
-
-#define LAMPAS_INLINE inline
-
-struct dim3 {
-  unsigned x = 1, y = 1, z = 1;
-};
-inline thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
-
-// `name` as the fake driver launches it.
-#define LAMPAS_KERNEL(name, Arguments)                                                         \
-  static void name##_thread(const Arguments& a);                                               \
-  extern "C" __attribute__((visibility("default"))) void name(void** params, const dim3& grid, \
-                                                              const dim3& block) {             \
-    gridDim = grid, blockDim = block;                                                          \
-    for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z)                                    \
-      for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)                                  \
-        for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x)                                \
-          for (threadIdx.x = 0; threadIdx.x < block.x; ++threadIdx.x)                          \
-            name##_thread(*static_cast<const Arguments*>(params[0]));                          \
-  }                                                                                            \
-  static void name##_thread(const Arguments& a)
+#include "emulated_grid.h"
 
 #endif
 
