@@ -4,61 +4,7 @@ devices, copies, rows forward and backward, the allocator, streams, errors.
 Each test is a program of its own, because the driver is opened once in a process.
 """
 
-import os
-import shutil
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import pytest
-
-SOURCE = Path(__file__).with_name("fake_driver.cc")
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory):
-    compiler = os.environ.get("CXX", "c++")
-    if not shutil.which(compiler.split()[0]):
-        pytest.skip("no C++ compiler")
-    target = tmp_path_factory.mktemp("driver") / "libfake.so"
-    flags = ["-std=c++20", "-O1", "-fPIC", "-shared", f'-DTESTS_FOLDER="{SOURCE.parent}"']
-    flags += ["-o", str(target), str(SOURCE), "-ldl"]
-    done = subprocess.run([*compiler.split(), *flags], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return target
-
-
-@pytest.fixture(scope="session")
-def kept(tmp_path_factory):
-    """Compiled kernels, for all tests of this process."""
-    return tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture
-def run(library, kept):
-    """Runs a program with the fake driver; its last statements assert."""
-
-    def run(source, check=True, **env):
-        source = "import warnings\nimport ctypes, os\nimport lampas as torch\n" + textwrap.dedent(
-            source
-        )
-        given = {
-            "LAMPAS_CUDA_DRIVER": str(library),
-            "LAMPAS_NVRTC": str(library),
-            "FAKE_CUDA_FOLDER": str(kept),
-            "LAMPAS_CACHE_DIR": str(kept),
-            "FAKE": str(library),
-        }
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", source],
-            capture_output=True, text=True, timeout=300, env={**os.environ, **given, **env},
-        )  # fmt: skip
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    return run
 
 
 def test_a_first_sum(run):

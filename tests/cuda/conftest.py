@@ -1,0 +1,90 @@
+"""A driver that is a library of these tests (fake_driver.cc), and programs that run with it: each in a
+process of its own, because the driver is opened once in a process."""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from lampas import _core
+
+GENERATIONS = ("sm_75", "sm_80", "sm_90")
+SOURCE = Path(__file__).with_name("fake_driver.cc")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    compiler = os.environ.get("CXX", "c++")
+    if not shutil.which(compiler.split()[0]):
+        pytest.skip("no C++ compiler")
+    target = tmp_path_factory.mktemp("driver") / "libfake.so"
+    flags = ["-std=c++20", "-O1", "-fPIC", "-shared", f'-DTESTS_FOLDER="{SOURCE.parent}"']
+    flags += ["-o", str(target), str(SOURCE), "-ldl"]
+    done = subprocess.run([*compiler.split(), *flags], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    """Compiled kernels, for all tests of this process."""
+    return tmp_path_factory.mktemp("kernels")
+
+
+def texts_of_families(folder):
+    """What the fake compiler has been given, apart from rows (test_programs.py has those)."""
+    for source in folder.glob("*/*.cc"):
+        text = source.read_text()
+        if "LAMPAS_KERNEL(run," in text:
+            yield text
+
+
+@pytest.fixture(scope="session")
+def check_texts(tmp_path_factory):
+    """Lets NVRTC compile every text of a family that has not been seen before."""
+    folders = __import__("lampas._nvidia", fromlist=["folders"]).folders().split(":")
+    if not any(glob.glob(os.path.join(folder, "libnvrtc.so.*")) for folder in folders):
+        return lambda folder: None
+    seen = set()
+
+    def check(folder):
+        for text in set(texts_of_families(folder)) - seen:
+            seen.add(text)
+            for target in GENERATIONS:
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("LAMPAS_CUDA_CACHE", "0")
+                    assert _core._cuda_compile(text, target, "family")[:4] == b"\x7fELF"
+
+    return check
+
+
+@pytest.fixture
+def run(library, kept, check_texts):
+    """Runs a program with the fake driver; its last statements assert."""
+
+    def run(source, check=True, **env):
+        source = "import warnings\nimport ctypes, os\nimport lampas as torch\n" + textwrap.dedent(
+            source
+        )
+        given = {
+            "LAMPAS_CUDA_DRIVER": str(library),
+            "LAMPAS_NVRTC": str(library),
+            "FAKE_CUDA_FOLDER": str(kept),
+            "LAMPAS_CACHE_DIR": str(kept),
+            "FAKE": str(library),
+        }
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", source],
+            capture_output=True, text=True, timeout=300, env={**os.environ, **given, **env},
+        )  # fmt: skip
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        check_texts(kept)
+        return done
+
+    return run
