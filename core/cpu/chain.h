@@ -35,6 +35,6 @@ struct Chain {
   int32_t widest = 4;  // bytes of the widest element
 };
 
-void run(const Chain& chain, int64_t numel);
+void run(Chain chain, int64_t numel);
 
 }  // namespace lampas::cpu

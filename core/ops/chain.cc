@@ -178,7 +178,7 @@ Tensors run(const ChainProgram& program, char* const* inputs) {
     made.push_back(empty(program.sizes, program.dtypes[i]));
     chain.operands[program.places[i]].data = static_cast<char*>(made[i].raw());
   }
-  cpu::run(chain, checked_numel(program.sizes));
+  cpu::run(std::move(chain), checked_numel(program.sizes));
   return made;
 }
 
