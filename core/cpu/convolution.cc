@@ -12,6 +12,7 @@
 #include "cpu/scratch.h"
 #include "cpu/single_tap.h"
 #include "cpu/winograd.h"
+#include "cpu/winograd_rows.h"
 #include "runtime/parallel.h"
 
 namespace lampas::cpu {
@@ -211,7 +212,8 @@ void convolve(const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& b
       if (single_tap_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
         return;
       if constexpr (std::is_same_v<T, float>)
-        if (winograd_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+        if (winograd_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s) ||
+            winograd_rows_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
           return;
       if (prefers_direct(s, sizeof(T)) &&
           direct_convolve(y.data<T>(), x.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
@@ -236,7 +238,9 @@ void convolve_input(const Tensor& dx, const Tensor& g, const Tensor& w, const Te
         return;
       if constexpr (std::is_same_v<T, float>)
         if (winograd_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias),
-                                    s))
+                                    s) ||
+            winograd_rows_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(),
+                                         data_or_null<T>(bias), s))
           return;
       if (gathered_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
         return;
@@ -256,7 +260,9 @@ void convolve_weight(const Tensor& dw, const Tensor& g, const Tensor& x, const C
     if constexpr (std::is_floating_point_v<T>) {
       if (single_tap_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
       if constexpr (std::is_same_v<T, float>)
-        if (winograd_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
+        if (winograd_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s) ||
+            winograd_rows_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s))
+          return;
       if (gathered_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
       if (direct_convolve_weight(dw.data<T>(), g.data<T>(), x.data<T>(), s)) return;
     }
