@@ -236,6 +236,9 @@ void convolve_input(const Tensor& dx, const Tensor& g, const Tensor& w, const Te
       if (single_tap_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias),
                                     s))
         return;
+      if (prefers_direct_input(s, sizeof(T)) &&
+          direct_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias), s))
+        return;
       if constexpr (std::is_same_v<T, float>)
         if (winograd_convolve_input(dx.data<T>(), g.data<T>(), w.data<T>(), data_or_null<T>(bias),
                                     s) ||

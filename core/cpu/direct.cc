@@ -235,6 +235,12 @@ bool prefers_direct(const ConvShape& s, int64_t item) {
          width * 5 >= ceil_div(width, lanes) * lanes * 4;
 }
 
+// Channels that fill a part of a vector only waste the rest of every product; pixels may fill more.
+bool prefers_direct_input(const ConvShape& s, int64_t item) {
+  int64_t lanes = gather::lanes(item), width = s.in[2], channels = s.group_channels();
+  return !s.last && channels < lanes && 5 * ceil_div(width, lanes) * channels < 4 * width;
+}
+
 template <class T>
 bool direct_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s) {
   if (!suits(s)) return false;

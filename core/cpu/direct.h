@@ -7,6 +7,7 @@ namespace lampas::cpu {
 
 // Whether few products for each result make this the method of choice, row-major images given.
 bool prefers_direct(const ConvShape& s, int64_t item);
+bool prefers_direct_input(const ConvShape& s, int64_t item);
 
 // False when the shape is left to another method; nothing has been written then. T: float, double.
 template <class T>
