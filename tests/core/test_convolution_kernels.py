@@ -143,9 +143,10 @@ def test_strided_inputs():
 
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_not_finite(value, last):
+@pytest.mark.parametrize("window, stride", [((3, 3), 1), ((5, 5), 1), ((3, 7), (1, 2))], ids=str)
+def test_not_finite(window, stride, value, last):
     """What is not finite is where PyTorch has it, also where products are saved."""
-    case = (2, 64, 64, (16, 16), (3, 3), 1, 1, 1, 1)
+    case = (2, 64, 64, (16, 16), window, stride, 1, 1, 1)
     x, w, b = operands(case)
     x[0, 3, 5, 5] = value
     expected = results(torch, case, (x, w, b), np.float32, last)
@@ -157,7 +158,7 @@ def test_not_finite(value, last):
         assert np.abs(a[rest] - e[rest]).max() <= 1e-4 * np.abs(e[rest]).max()
 
 
-@pytest.mark.parametrize("case", CASES[:14], ids=str)
+@pytest.mark.parametrize("case", CASES[:14] + CASES[-7:], ids=str)
 def test_threads(case):
     """Bitwise the same for one, two and three threads."""
     arrays, before, found = operands(case), lampas.get_num_threads(), []
@@ -176,7 +177,7 @@ def test_other_instruction_sets(isa):
     import subprocess
     import sys
 
-    program = "import test_convolution_kernels as t\nfor case in t.CASES[:16]: t.check(case)"
+    program = "import test_convolution_kernels as t\nfor case in t.CASES[:16] + t.CASES[-7:]: t.check(case)"
     here = os.path.dirname(os.path.abspath(__file__))
     path = os.pathsep.join([here, *sys.path])
     env = {**os.environ, "LAMPAS_ISA": isa, "PYTHONPATH": path}
