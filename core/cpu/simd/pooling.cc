@@ -220,6 +220,41 @@ void max_copied(T* __restrict y, int32_t* __restrict places, const T* row, int32
   }
 }
 
+// Lanes 0, 1, 2, ...
+template <int... L>
+inline typename Vec<float>::Mask count_up(std::integer_sequence<int, L...>) {
+  return typename Vec<float>::Mask{L...};
+}
+
+// Maxima of n windows of two, side by side: pairs of neighbours. Writes whole vectors.
+template <class T, bool Indexed>
+void max_pairs(T* __restrict y, int32_t* __restrict places, const T* row, int32_t base, int64_t n) {
+  using X = Vec<T>;
+  constexpr int L = X::kLanes;
+  for (int64_t i = 0; i < n; i += L) {
+    int64_t left = 2 * (n - i);
+    alignas(kVectorBytes) T line[2 * L], even[L], odd[L];
+    const T* from = row + 2 * i;
+    if (left < 2 * L) {
+      X::store(line, X::load_first(from, left < L ? left : L));
+      X::store(line + L, X::load_first(from + L, left > L ? left - L : 0));
+      from = line;
+    }
+    unzip(from, even, odd, std::make_integer_sequence<int, L>());
+    typename X::V a = X::load(even), b = X::load(odd);
+    typename X::Mask more = (b > a) | (b != b);
+    X::store(y + i, more ? b : a);
+    if constexpr (Indexed && sizeof(T) == sizeof(int32_t)) {
+      auto place = 2 * count_up(std::make_integer_sequence<int, L>()) - more +
+                   (base + 2 * static_cast<int32_t>(i));
+      __builtin_memcpy(places + i, &place, sizeof place);
+    } else if constexpr (Indexed) {
+      for (int l = 0; l < L; ++l)
+        places[i + l] = base + 2 * static_cast<int32_t>(i + l) - static_cast<int32_t>(more[l]);
+    }
+  }
+}
+
 // Maxima of n windows along a row: the window of output o begins at o * stride + shift. A first tap
 // that every output has starts them. May write up to a group beyond them.
 template <class T, bool Indexed>
@@ -232,6 +267,8 @@ void max_along(T* __restrict y, int32_t* __restrict places, const T* row, int32_
                              dilation);
     return;
   }
+  if (kernel == 2 && stride == 2 && dilation == 1 && padding == 0)
+    return max_pairs<T, Indexed>(y, places, row, base, n);
   PoolRow r{nullptr, 1, in, n, kernel, stride, padding, dilation};
   bool started = padding == 0;
   if (!started)
