@@ -1,12 +1,14 @@
 // Convolutions and their input gradients by gathered products: padded copies of bands of an image,
 // packed weights, and the cut into parallel pieces. Gradients of weights: gathered_weight.cc.
 #include "cpu/gathered.h"
+#include "cpu/kept_weights.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "cpu/division.h"
 #include "cpu/gathering.h"
+#include "cpu/kept_weights.h"
 #include "cpu/scratch.h"
 #include "runtime/parallel.h"
 
@@ -356,14 +358,16 @@ namespace {
 
 // y from x by the map, whose weights `pack` lays out.
 template <class T, class Pack>
-bool gathered(const Map& m, T* y, const T* x, const T* bias, const ConvShape& s, Pack&& pack) {
+bool gathered(const Map& m, T* y, const T* x, const T* bias, const ConvShape& s,
+              const Packing& packing, Pack&& pack) {
   if (!suits(m, s, sizeof(T))) return false;
   Gathered<T> job{s, m};
   int64_t count = m.groups * job.blocks.count;
-  Scratch<T> packed(count * job.pack_size), starts(count * job.blocks.width);
+  Scratch<T> starts(count * job.blocks.width);
   fill_starts(starts.data(), bias, m, job.blocks);
-  pack(packed.data(), job);
-  job.run(y, x, packed.data(), starts.data());
+  PackedWeights packed =
+      PackedWeights::of<T>(packing, count * job.pack_size, [&](T* made) { pack(made, job); });
+  job.run(y, x, packed.data<T>(), starts.data());
   return true;
 }
 
@@ -371,13 +375,13 @@ bool gathered(const Map& m, T* y, const T* x, const T* bias, const ConvShape& s,
 
 template <class T>
 bool gathered_convolve(T* y, const T* x, const T* w, const T* bias, const ConvShape& s) {
-  return gathered(forward_map(s), y, x, bias, s,
+  return gathered(forward_map(s), y, x, bias, s, {Packing::kGathered, w, sizeof(T), s},
                   [w](T* packed, const Gathered<T>& job) { pack_forward(packed, w, job); });
 }
 
 template <class T>
 bool gathered_convolve_input(T* dx, const T* g, const T* w, const T* bias, const ConvShape& s) {
-  return gathered(adjoint_map(s), dx, g, bias, s,
+  return gathered(adjoint_map(s), dx, g, bias, s, {Packing::kGatheredInput, w, sizeof(T), s},
                   [w](T* packed, const Gathered<T>& job) { pack_adjoint(packed, w, job); });
 }
 

@@ -8,6 +8,7 @@
 
 #include "cpu/division.h"
 #include "cpu/gathering.h"
+#include "cpu/kept_weights.h"
 #include "cpu/scratch.h"
 #include "cpu/simd/winograd.h"
 #include "runtime/parallel.h"
@@ -142,7 +143,8 @@ struct Winograd {
   Bands bands{m, m.inputs};
   int64_t tiles = bands.images * bands.step * m.tile_cols();  // of a full band
   int64_t tile = pitch_of(m.inputs), plane = tiles * tile;
-  int64_t weight_plane = m.inputs * blocks.width;
+  // Planes written side by side must not fall on each other's places in the cache.
+  int64_t weight_plane = m.inputs * blocks.width + 48;
 
   // packed: (groups, blocks, 16, inputs, width). False when a result is not finite.
   bool piece(float* y, const float* x, const float* packed, const float* starts, int64_t index,
@@ -265,18 +267,21 @@ void fill_starts(float* to, const float* bias, const Winograd& job) {
 }
 
 template <class F>
-bool convolve_with(float* y, const float* x, const float* bias, const Image& m, bool turned,
-                   F&& window) {
+bool convolve_with(float* y, const float* x, const float* bias, const Image& m,
+                   const Packing& packing, bool turned, F&& window) {
   Winograd job{m};
   int64_t blocks = m.groups * job.blocks.count;
-  Scratch<float> packed(blocks * 16 * job.weight_plane), starts(blocks * job.blocks.width);
+  Scratch<float> starts(blocks * job.blocks.width);
   fill_starts(starts.data(), bias, job);
-  pack(packed.data(), job, turned, [&](float* to, int64_t g, int64_t b, int64_t i, int64_t n) {
-    int64_t used = job.blocks.used(b);
-    if (used < job.blocks.width) std::fill_n(to, n * 9 * job.blocks.width, 0.0f);
-    window(to, job.blocks.width, g, job.blocks.begin(b), used, i, n);
-  });
-  return job.run(y, x, packed.data(), starts.data());
+  PackedWeights packed =
+      PackedWeights::of<float>(packing, blocks * 16 * job.weight_plane, [&](float* made) {
+        pack(made, job, turned, [&](float* to, int64_t g, int64_t b, int64_t i, int64_t n) {
+          int64_t used = job.blocks.used(b);
+          if (used < job.blocks.width) std::fill_n(to, n * 9 * job.blocks.width, 0.0f);
+          window(to, job.blocks.width, g, job.blocks.begin(b), used, i, n);
+        });
+      });
+  return job.run(y, x, packed.data<float>(), starts.data());
 }
 
 // --- the gradient of the weights ---
@@ -390,7 +395,7 @@ bool winograd_convolve(float* y, const float* x, const float* w, const float* bi
   Image m = forward_image(s);
   if (!pays(m)) return false;
   int64_t K = m.inputs * 9;
-  return convolve_with(y, x, bias, m, false,
+  return convolve_with(y, x, bias, m, {Packing::kWinograd, w, sizeof(float), s}, false,
                        [=](float* to, int64_t width, int64_t g, int64_t o, int64_t used,
                            int64_t first, int64_t count) {
                          gather::transpose(to, width, w + (g * m.outputs + o) * K + first * 9, K,
@@ -403,7 +408,7 @@ bool winograd_convolve_input(float* dx, const float* g, const float* w, const fl
   if (!suits(s)) return false;
   Image m = adjoint_image(s);
   if (!pays(m)) return false;
-  return convolve_with(dx, g, bias, m, true,
+  return convolve_with(dx, g, bias, m, {Packing::kWinogradInput, w, sizeof(float), s}, true,
                        [=](float* to, int64_t width, int64_t group, int64_t c, int64_t used,
                            int64_t first, int64_t count) {
                          for (int64_t o = 0; o < count; ++o)

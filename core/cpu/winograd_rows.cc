@@ -8,6 +8,7 @@
 
 #include "cpu/division.h"
 #include "cpu/gathering.h"
+#include "cpu/kept_weights.h"
 #include "cpu/scratch.h"
 #include "cpu/simd/winograd_rows.h"
 #include "runtime/parallel.h"
@@ -24,6 +25,7 @@ constexpr int64_t kPieceWork = int64_t{1} << 20;  // multiplications worth anoth
 constexpr int64_t kPartials = int64_t{1} << 22;   // elements of partial gradients of a weight
 constexpr int64_t kPacked = 16;                   // input channels packed at a time
 constexpr int64_t kRoom = 16;                     // elements a vector may reach beyond a row's end
+constexpr int64_t kApart = 48;  // keeps planes off each other's places in the cache
 
 // y (batch, groups * outputs, rows, cols) from x (batch, groups * inputs, in_rows, in_cols).
 struct Job {
@@ -231,7 +233,7 @@ struct Convolution {
   std::vector<Part> bands = bands_of(j, 0, j.batch);
   int64_t plane = largest(j, bands), product_row = j.tiles() * blocks.width;
   int64_t at_once = rows_at_once(kValues * product_row), product_plane = at_once * product_row;
-  int64_t weight_plane = j.depth() * blocks.width;
+  int64_t weight_plane = j.depth() * blocks.width + kApart;
   std::vector<int64_t> steps = taps_from_first(j), places = places_of(at_once * j.tiles());
 
   // packed: (groups, blocks, 6, depth, width). False when a result is not finite.
@@ -338,21 +340,24 @@ void pack(float* packed, const Convolution& c, bool turned, F&& window) {
 }
 
 template <class F>
-bool convolve_with(float* y, const float* x, const float* bias, const Job& j, bool turned,
-                   F&& window) {
+bool convolve_with(float* y, const float* x, const float* bias, const Job& j,
+                   const Packing& packing, bool turned, F&& window) {
   Convolution c{j};
   int64_t blocks = j.groups * c.blocks.count, width = c.blocks.width;
-  Scratch<float> packed(blocks * kValues * c.weight_plane), starts(blocks * width);
+  Scratch<float> starts(blocks * width);
   std::fill_n(starts.data(), blocks * width, 0.0f);
   for (int64_t g = 0; bias && g < j.groups; ++g)
     for (int64_t b = 0; b < c.blocks.count; ++b)
       std::copy_n(bias + g * j.outputs + c.blocks.begin(b), c.blocks.used(b),
                   starts.data() + (g * c.blocks.count + b) * width);
-  pack(packed.data(), c, turned,
-       [&](float* to, int64_t g, int64_t o, int64_t used, int64_t i, int64_t n) {
-         window(to, width, g, o, used, i, n);
-       });
-  return c.run(y, x, packed.data(), starts.data());
+  PackedWeights packed =
+      PackedWeights::of<float>(packing, blocks * kValues * c.weight_plane, [&](float* made) {
+        pack(made, c, turned,
+             [&](float* to, int64_t g, int64_t o, int64_t used, int64_t i, int64_t n) {
+               window(to, width, g, o, used, i, n);
+             });
+      });
+  return c.run(y, x, packed.data<float>(), starts.data());
 }
 
 // --- the gradient of the weights ---
@@ -455,7 +460,7 @@ bool winograd_rows_convolve(float* y, const float* x, const float* w, const floa
   Job j = forward_job(s);
   if (!pays(j)) return false;
   int64_t K = j.inputs * j.taps();
-  return convolve_with(y, x, bias, j, false,
+  return convolve_with(y, x, bias, j, {Packing::kRows, w, sizeof(float), s}, false,
                        [=](float* to, int64_t width, int64_t g, int64_t o, int64_t used,
                            int64_t first, int64_t count) {
                          gather::transpose(to, width,
@@ -470,7 +475,7 @@ bool winograd_rows_convolve_input(float* dx, const float* g, const float* w, con
   Job j = adjoint_job(s);
   if (!pays(j)) return false;
   int64_t taps = j.taps();
-  return convolve_with(dx, g, bias, j, true,
+  return convolve_with(dx, g, bias, j, {Packing::kRowsInput, w, sizeof(float), s}, true,
                        [=](float* to, int64_t width, int64_t group, int64_t c, int64_t used,
                            int64_t first, int64_t count) {
                          for (int64_t o = 0; o < count; ++o)
