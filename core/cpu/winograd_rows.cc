@@ -24,6 +24,7 @@ constexpr int64_t kPieces = 8;                    // enough to share out
 constexpr int64_t kPieceWork = int64_t{1} << 20;  // multiplications worth another thread
 constexpr int64_t kPartials = int64_t{1} << 22;   // elements of partial gradients of a weight
 constexpr int64_t kPacked = 16;                   // input channels packed at a time
+constexpr int64_t kTilesLeast = 64;               // for weights that are read once
 constexpr int64_t kRoom = 16;                     // elements a vector may reach beyond a row's end
 constexpr int64_t kApart = 48;  // keeps planes off each other's places in the cache
 
@@ -74,14 +75,17 @@ Job adjoint_job(const ConvShape& s) {
 }
 
 // Whether fewer products outweigh the transforms, in multiply-adds of vectors (as measured: 30 for
-// the values of a tile on their way to results, 40 for those of six elements, 30 for a tap).
+// the values of a tile on their way to results, 40 for those of six elements, 30 for a tap) and the
+// larger weights (10 for a vector that comes from memory).
 bool pays(const Job& j) {
   int64_t lanes = gather::lanes(sizeof(float)), vectors = ceil_div(j.outputs, lanes);
-  int64_t direct = j.rows * j.cols * j.taps() * j.inputs * vectors;
+  int64_t products = j.taps() * j.inputs * vectors;
+  int64_t direct = j.batch * j.rows * j.cols * products + 10 * products;
   int64_t tiles = j.rows * j.tiles() * (kValues * j.depth() + 30) * vectors;
   int64_t spread = j.in_rows * j.tiles() * j.phases * ceil_div(j.inputs, lanes) * 40;
-  int64_t weights = 30 * j.taps_down * j.phases * j.inputs * vectors;
-  return 10 * (j.batch * (tiles + spread) + weights) < 9 * j.batch * direct;
+  int64_t weights = (30 + 10 * kValues) * j.depth() * vectors;
+  return j.batch * j.rows * j.tiles() >= kTilesLeast &&
+         10 * (j.batch * (tiles + spread) + weights) < 9 * direct;
 }
 
 bool suits(const ConvShape& s) {
