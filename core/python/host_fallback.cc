@@ -23,6 +23,9 @@ constexpr const char* kOnDevice[] = {
     "ones_like", "full_like", "new_empty", "new_zeros", "new_ones", "new_full",
     // choices among rows
     "div", "clamp", "clamp_min", "clamp_max", "float_power", "float_power_",
+    // products
+    "mm", "bmm", "mv", "dot", "vdot", "outer", "addmm", "baddbmm", "addbmm", "addmv", "addr",
+    "matmul", "linear",
     // gradients and optimizers: made of rows, or refused here so that Python's step of rows is
     // taken
     "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
