@@ -147,3 +147,59 @@ def test_what_is_refused(run):
         assert "nvidia-cudnn-cu12" in _core._cuda_missing_library("cudnn")
         """
     )
+
+
+LIBRARY = """
+lt = ctypes.CDLL(os.environ["LAMPAS_CUBLASLT"])
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "complex64", "complex128"])
+def test_products_by_cublaslt(run, cublaslt, dtype):
+    """The fake multiplies from the descriptions: layouts, distances, batches and biases."""
+    source = PRODUCTS.format(dtype=dtype, shapes=FEW + [(2, 3, 9), (8, 16, 8)])
+    run(HEAD + LIBRARY + source + "assert lt.fake_lt_calls() > 20\n", LAMPAS_CUBLASLT=cublaslt)
+
+
+def test_layers_by_cublaslt(run, cublaslt):
+    run(
+        HEAD
+        + LIBRARY
+        + """
+linear = torch.nn.functional.linear
+for dtype in (torch.float32, torch.bfloat16, torch.float64, torch.complex64):
+    for shape in ((2, 3, 6), (4, 6), (6,)):
+        y, w, bias = sample(*shape, dtype=dtype), sample(5, 6, dtype=dtype), sample(6, dtype=dtype)[1:]
+        near(linear(y.cuda(), w.cuda(), bias.cuda()), linear(y, w, bias), dtype)
+        odd = torch.cat([bias, bias]).cuda()[5:]  # another alignment
+        near(linear(y.cuda(), w.cuda(), odd), linear(y, w, bias), dtype)
+x, a, b = torch.randn(5), torch.randn(4, 3), torch.randn(3, 5)
+for beta, alpha in ((1, 1), (0, 2), (0.5, -1), (1, 3)):
+    near(torch.addmm(x.cuda(), a.cuda(), b.cuda(), beta=beta, alpha=alpha),
+         torch.addmm(x, a, b, beta=beta, alpha=alpha), torch.float32)
+before, kept = lt.fake_lt_calls(), lt.fake_lt_choices()
+a, b = a.cuda(), b.cuda()
+for _ in range(5):
+    c = a @ b
+assert lt.fake_lt_calls() == before + 5 and lt.fake_lt_choices() <= kept + 1
+"""
+        ,
+        LAMPAS_CUBLASLT=cublaslt,
+    )
+
+
+def test_what_cublaslt_refuses_is_computed_here(run, cublaslt):
+    run(
+        HEAD
+        + LIBRARY
+        + """
+a, b = torch.randn(4, 3), torch.randn(3, 5)
+near(a.cuda() @ b.cuda(), a @ b, torch.float32)
+near(torch.nn.functional.linear(a.cuda(), b.cuda().t(), torch.arange(5.).cuda()), a @ b + torch.arange(5.), torch.float32)
+i, j = torch.randint(9, (3, 4)), torch.randint(9, (4, 2))
+near(i.cuda() @ j.cuda(), i @ j, torch.int64)
+assert lt.fake_lt_calls() == 0 and lt.fake_lt_choices() == 2
+"""
+        ,
+        LAMPAS_CUBLASLT=cublaslt, LT_REFUSES="1",
+    )
