@@ -11,19 +11,6 @@
 #include "tape/tape.h"
 
 namespace lampas::cuda {
-namespace {
-
-// ProductArguments of cuda/device/gemm.h.
-struct Arguments {
-  const void *a, *b, *bias;
-  void* c;
-  const void* sums;
-  int64_t batch, m, n, k;
-  int64_t a_row, a_col, a_batch, b_row, b_col, b_batch, c_row, c_col, c_batch;
-  int64_t bias_row, bias_col;
-  int64_t splits, each;
-  double alpha, beta;
-};
 
 // In what a product is summed: whole numbers wrap, so their signs do not matter.
 const char* accumulator(DType dtype) {
@@ -50,6 +37,20 @@ int64_t accumulator_bytes(DType dtype) {
              ? 8
              : 4;
 }
+
+namespace {
+
+// ProductArguments of cuda/device/gemm.h.
+struct Arguments {
+  const void *a, *b, *bias;
+  void* c;
+  const void* sums;
+  int64_t batch, m, n, k;
+  int64_t a_row, a_col, a_batch, b_row, b_col, b_batch, c_row, c_col, c_batch;
+  int64_t bias_row, bias_col;
+  int64_t splits, each;
+  double alpha, beta;
+};
 
 Arguments arguments_of(const Product& p) {
   Arguments g{};

@@ -33,6 +33,10 @@ struct Scaling {
 void multiply(On, const Tensor& y, const Tensor& a, const Tensor& b, const Tensor& bias = {},
               Scaling scaling = {}, const char* what = "matmul");
 
+// The type in which kernels sum products of elements of `dtype`, as they name it, and its size.
+const char* accumulator(DType dtype);
+int64_t accumulator_bytes(DType dtype);
+
 // cublaslt.cc: false where the library is missing or refuses the problem.
 bool multiply_by_library(const Product& p);
 
