@@ -100,12 +100,22 @@ void run_tiles(const Run& r, Arguments a, const Tensor& written, bool last) {
              {.x = blocks_for(a.groups * r.m * r.n, 256)}, device, "convolution");
 }
 
+// y += bias, which has one for each channel.
+void add_bias(const Tensor& y, const Tensor& bias) {
+  if (!bias.defined()) return;
+  Dims column(static_cast<size_t>(y.dim()), 1);
+  column[1] = bias.size(0);
+  tape::NoGrad off;
+  ops::copy_values(y, ops::add(y, view_of(bias, column, contiguous_strides(column))));
+}
+
 }  // namespace
 
 void convolve(On, const Tensor& y, const Tensor& x, const Tensor& w, const Tensor& bias,
               const ConvShape& s) {
   if (y.numel() == 0) return;
-  if (convolve_by_library(ConvMap::result, x, w, y, bias, s)) return;
+  if (bias.defined() && convolve_by_library(ConvMap::result, x, w, y, bias, s)) return;
+  if (convolve_by_library(ConvMap::result, x, w, y, {}, s)) return add_bias(y, bias);
   check_sizes(s);
   run_tiles(
       {"convolve", s.group_outputs(), s.batch * s.out_volume(), s.group_channels() * s.taps()},
@@ -115,12 +125,8 @@ void convolve(On, const Tensor& y, const Tensor& x, const Tensor& w, const Tenso
 void convolve_input(On, const Tensor& dx, const Tensor& g, const Tensor& w, const Tensor& bias,
                     const ConvShape& s) {
   if (dx.numel() == 0) return;
-  if (g.numel() > 0 && convolve_by_library(ConvMap::input, dx, w, g, {}, s)) {
-    if (!bias.defined()) return;
-    Dims column(static_cast<size_t>(dx.dim()), 1);
-    column[1] = bias.size(0);
-    return ops::copy_values(dx, ops::add(dx, view_of(bias, column, contiguous_strides(column))));
-  }
+  if (g.numel() > 0 && convolve_by_library(ConvMap::input, dx, w, g, {}, s))
+    return add_bias(dx, bias);
   check_sizes(s);
   run_tiles(
       {"convolve_input", s.group_channels(), s.batch * s.in_volume(), s.group_outputs() * s.taps()},

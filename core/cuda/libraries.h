@@ -94,6 +94,7 @@ std::string missing_library(const std::string& name);
 struct Precision {
   bool tf32_products = false, tf32_convolutions = true;
   bool cudnn = true;  // torch.backends.cudnn.enabled
+  bool deterministic = false;
 };
 extern Precision precision;
 

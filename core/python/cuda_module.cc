@@ -144,9 +144,11 @@ PyObject* set_precision(PyObject*, PyObject* args) {
   int on;
   if (!PyArg_ParseTuple(args, "sp", &name, &on)) return nullptr;
   std::string_view which = name;
-  bool& place = which == "matmul"  ? cuda::precision.tf32_products
-                : which == "cudnn" ? cuda::precision.cudnn
-                                   : cuda::precision.tf32_convolutions;
+  cuda::Precision& p = cuda::precision;
+  bool& place = which == "tf32_products"   ? p.tf32_products
+                : which == "cudnn"         ? p.cudnn
+                : which == "deterministic" ? p.deterministic
+                                           : p.tf32_convolutions;
   place = on;
   Py_RETURN_NONE;
 }

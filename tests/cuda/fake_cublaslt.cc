@@ -1,5 +1,5 @@
-// A cuBLASLt for tests: products computed on the host from the descriptions that it was given, which
-// are checked as the documentation demands. LT_REFUSES=1: no kernel for anything.
+// A cuBLASLt for tests: products computed on the host from the descriptions that it was given,
+// which are checked as the documentation demands. LT_REFUSES=1: no kernel for anything.
 #include <cstring>
 #include <map>
 #include <vector>
@@ -81,7 +81,8 @@ Problem check(const Description& d, const Layout& a, const Layout& b, const Layo
   int type = a.type;
   REQUIRE(b.type == type && c.type == type);
   bool wide = type == 1 || type == 5;
-  REQUIRE(wide ? d.compute == 70 : d.compute == 68 || (d.compute == 77 && (type == 0 || type == 4)));
+  REQUIRE(wide ? d.compute == 70
+               : d.compute == 68 || (d.compute == 77 && (type == 0 || type == 4)));
   REQUIRE(d.scale == (type == 2 || type == 14 ? 0 : type));
   for (const Layout* x : {&a, &b, &c}) {
     REQUIRE(x->rows > 0 && x->cols > 0 && x->ld >= x->rows && x->batch() == c.batch());
@@ -171,8 +172,8 @@ API int cublasLtMatmulPreferenceDestroy(Attributes* p) {
 API int cublasLtMatmulPreferenceSetAttribute(Attributes* x, int which, const void* p, size_t n) {
   return x->set(which, p, n, {{1, 8}, {5, 4}, {6, 4}, {7, 4}, {8, 4}});
 }
-API int cublasLtMatmulAlgoGetHeuristic(void* handle, Description* d, Layout* a, Layout* b, Layout* c,
-                                       Layout* to, Attributes* preference, int wanted,
+API int cublasLtMatmulAlgoGetHeuristic(void* handle, Description* d, Layout* a, Layout* b,
+                                       Layout* c, Layout* to, Attributes* preference, int wanted,
                                        Choice* choice, int* found) {
   REQUIRE(handle == &calls && wanted == 1 && c == to);
   ++choices;

@@ -332,9 +332,9 @@ API int nvrtcCompileProgram(Program* p, int, const char* const*) {
   for (auto& [name, text] : p->headers) std::ofstream(folder + "/" + name) << text;
   std::ofstream(base + ".cc") << p->text;
   const char* compiler = std::getenv("CXX");
-  std::string command = std::string(compiler ? compiler : "c++") +
-                        " -std=c++20 -O0 -w -fPIC -shared -I'" + folder + "' -I'" TESTS_FOLDER "' " + base + ".cc -o " +
-                        base + ".so 2> " + base + ".log";
+  std::string command =
+      std::string(compiler ? compiler : "c++") + " -std=c++20 -O0 -w -fPIC -shared -I'" + folder +
+      "' -I'" TESTS_FOLDER "' " + base + ".cc -o " + base + ".so 2> " + base + ".log";
   int status = std::system(command.c_str());
   std::ifstream log(base + ".log");
   p->log.assign(std::istreambuf_iterator<char>(log), {});

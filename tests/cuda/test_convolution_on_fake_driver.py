@@ -110,3 +110,51 @@ for ours, theirs in zip(*found):
     assert torch.allclose(ours, theirs)
 """
     )
+
+
+LIBRARY = """
+dnn = ctypes.CDLL(os.environ["LAMPAS_CUDNN"])
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_convolutions_by_cudnn(run, cudnn, dtype):
+    """The fake checks descriptors and convolves from their sizes and steps."""
+    source = CASES.format(dtype=dtype) + LAST.format(dtype=dtype)
+    run(HEAD + LIBRARY + source + "assert dnn.fake_dnn_executions() >= 30\n", LAMPAS_CUDNN=cudnn)
+
+
+@pytest.mark.parametrize("refused", ["fused", "all"])
+def test_what_cudnn_refuses(run, cudnn, refused):
+    counted = "assert (dnn.fake_dnn_executions() > 0) == %r\n" % (refused == "fused")
+    source = CASES.format(dtype="bfloat16" if refused == "fused" else "float32")
+    run(HEAD + LIBRARY + source + counted, LAMPAS_CUDNN=cudnn, DNN_REFUSES=refused)
+
+
+def test_plans_are_kept_and_switches_change_them(run, cudnn):
+    run(
+        HEAD
+        + LIBRARY
+        + """
+x, w = sample(1, 2, 5, 5, dtype=torch.float32).cuda(), sample(3, 2, 2, 2, dtype=torch.float32).cuda()
+for _ in range(3):
+    F.conv2d(x, w)
+assert dnn.fake_dnn_plans() == 1 and dnn.fake_dnn_executions() == 3
+torch.backends.cudnn.allow_tf32 = False
+F.conv2d(x, w)
+assert dnn.fake_dnn_plans() == 2
+with torch.backends.cudnn.flags(allow_tf32=True):
+    F.conv2d(x, w)
+assert dnn.fake_dnn_plans() == 2
+with torch.backends.cudnn.flags(enabled=False):
+    near(F.conv2d(x, w), F.conv2d(x.cpu(), w.cpu()), torch.float32)
+assert dnn.fake_dnn_executions() == 5
+i = torch.ones(1, 1, 3, 3, dtype=torch.int64)
+near(F.conv2d(i.cuda(), i.cuda()), F.conv2d(i, i), torch.int64)
+assert dnn.fake_dnn_executions() == 5
+near(F.conv2d(x[..., 1:], w), F.conv2d(x[..., 1:].cpu(), w.cpu()), torch.float32)
+base = torch.randn(51).cuda()[1:].view(1, 2, 5, 5)  # an address that is not a multiple of 16
+near(F.conv2d(base, w), F.conv2d(base.cpu(), w.cpu()), torch.float32)
+""",
+        LAMPAS_CUDNN=cudnn,
+    )

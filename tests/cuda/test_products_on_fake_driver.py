@@ -54,7 +54,16 @@ near(torch.dot(a.cuda()[0, 0], b.cuda()[0, :, 1]), torch.dot(a[0, 0], b[0, :, 1]
 near(torch.outer(a.cuda()[0, 0], b.cuda()[0, :, 1]), torch.outer(a[0, 0], b[0, :, 1]), dtype)
 """
 
-SHAPES = [(5, 6, 7), (1, 3, 4), (70, 66, 3), (3, 2, 600), (1, 40, 300), (9, 1, 1500), (600, 1, 5), (1, 1, 70)]
+SHAPES = [
+    (5, 6, 7),
+    (1, 3, 4),
+    (70, 66, 3),
+    (3, 2, 600),
+    (1, 40, 300),
+    (9, 1, 1500),
+    (600, 1, 5),
+    (1, 1, 70),
+]
 FEW = [(5, 6, 7), (3, 2, 300), (1, 40, 30), (9, 1, 33)]
 
 
@@ -64,7 +73,9 @@ def test_products(run, dtype):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("dtype", ["float64", "float16", "complex64", "complex128", "int32", "uint8", "int8"])
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float16", "complex64", "complex128", "int32", "uint8", "int8"]
+)
 def test_products_of_other_types(run, dtype):
     run(HEAD + PRODUCTS.format(dtype=dtype, shapes=FEW))
 
@@ -154,7 +165,9 @@ lt = ctypes.CDLL(os.environ["LAMPAS_CUBLASLT"])
 """
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "complex64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float64", "float16", "bfloat16", "complex64", "complex128"]
+)
 def test_products_by_cublaslt(run, cublaslt, dtype):
     """The fake multiplies from the descriptions: layouts, distances, batches and biases."""
     source = PRODUCTS.format(dtype=dtype, shapes=FEW + [(2, 3, 9), (8, 16, 8)])
@@ -182,8 +195,7 @@ a, b = a.cuda(), b.cuda()
 for _ in range(5):
     c = a @ b
 assert lt.fake_lt_calls() == before + 5 and lt.fake_lt_choices() <= kept + 1
-"""
-        ,
+""",
         LAMPAS_CUBLASLT=cublaslt,
     )
 
@@ -199,7 +211,7 @@ near(torch.nn.functional.linear(a.cuda(), b.cuda().t(), torch.arange(5.).cuda())
 i, j = torch.randint(9, (3, 4)), torch.randint(9, (4, 2))
 near(i.cuda() @ j.cuda(), i @ j, torch.int64)
 assert lt.fake_lt_calls() == 0 and lt.fake_lt_choices() == 2
-"""
-        ,
-        LAMPAS_CUBLASLT=cublaslt, LT_REFUSES="1",
+""",
+        LAMPAS_CUBLASLT=cublaslt,
+        LT_REFUSES="1",
     )

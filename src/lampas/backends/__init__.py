@@ -1,4 +1,5 @@
-"""`torch.backends`: switches that scripts set. They are kept and read back; none changes how lampas computes."""
+"""`torch.backends`: switches that scripts set. Those of cuDNN and `cuda.matmul.allow_tf32` choose how products and
+convolutions on a GPU are computed; the others are kept and read back."""
 
 import contextlib
 import importlib.machinery
@@ -6,6 +7,7 @@ import sys
 import types
 
 from lampas import _core, unavailable
+from lampas.ops import defaults
 
 
 class _Backend(types.ModuleType):
@@ -24,11 +26,15 @@ class _Backend(types.ModuleType):
     def flags(self, **values):
         """Context: these switches have these values."""
         kept = {name: getattr(self, name) for name in self._switches}
-        self.__dict__.update(values)
+        self._update(values)
         try:
             yield
         finally:
-            self.__dict__.update(kept)
+            self._update(kept)
+
+    def _update(self, values):
+        for name, value in values.items():
+            setattr(self, name, value)
 
 
 def _answering(name, answer):
@@ -39,17 +45,46 @@ def _answering(name, answer):
     return ask
 
 
-class _Group:
-    """Switches below a backend: `cuda.matmul`."""
+class _Cudnn(_Backend):
+    """Its switches are the core's too."""
+
+    _in_core = {
+        "enabled": "cudnn",
+        "allow_tf32": "tf32_convolutions",
+        "deterministic": "deterministic",
+    }
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name in self._in_core:
+            _core._cuda_set_precision(self._in_core[name], bool(value))
+
+    @staticmethod
+    def is_available():
+        """Whether cuDNN can be opened."""
+        return _core._cuda_device_count() > 0 and not _core._cuda_missing_library("cudnn")
+
+
+class _Products:
+    """`cuda.matmul`: float32 products may round their factors to ten bits where `allow_tf32` says so, which is the
+    same as `set_float32_matmul_precision("high")`."""
 
     def __init__(self, **switches):
         self.__dict__.update(switches)
 
+    @property
+    def allow_tf32(self):
+        return defaults.get_float32_matmul_precision() != "highest"
+
+    @allow_tf32.setter
+    def allow_tf32(self, value):
+        defaults.set_float32_matmul_precision("high" if value else "highest")
+
 
 _NOT_THERE = {"is_available": False}
 
-cudnn = _Backend(
-    "cudnn", {"is_available": False, "version": None, "is_acceptable": False},
+cudnn = _Cudnn(
+    "cudnn", {"version": None, "is_acceptable": False},
     enabled=True, benchmark=False, deterministic=False, allow_tf32=True, benchmark_limit=10,
 )  # fmt: skip
 cuda = _Backend(
@@ -63,8 +98,7 @@ cuda = _Backend(
         **{f"enable_{kind}_sdp": None for kind in ("flash", "mem_efficient", "math", "cudnn")},
     },
 )
-cuda.matmul = _Group(
-    allow_tf32=False,
+cuda.matmul = _Products(
     allow_fp16_reduced_precision_reduction=True,
     allow_bf16_reduced_precision_reduction=True,
     allow_fp16_accumulation=False,

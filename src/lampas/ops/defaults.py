@@ -117,9 +117,11 @@ def get_deterministic_debug_mode():
 
 @composite
 def set_float32_matmul_precision(precision):
-    """Notes "highest", "high" or "medium"; products on the CPU are always exact to float32."""
+    """Notes "highest", "high" or "medium": with the last two, float32 products on a GPU may round their factors to ten
+    bits (TF32); products on the CPU are always exact to float32."""
     if precision in ("highest", "high", "medium"):
         _state["precision"] = precision
+        _core._cuda_set_precision("tf32_products", precision != "highest")
 
 
 @composite
