@@ -26,7 +26,8 @@ constexpr const char* kOnDevice[] = {
     // products
     "mm", "bmm", "mv", "dot", "vdot", "outer", "addmm", "baddbmm", "addbmm", "addmv", "addr",
     "matmul", "linear", "convolution", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
-    "conv_transpose2d", "conv_transpose3d", "scaled_dot_product_attention",
+    "conv_transpose2d", "conv_transpose3d", "scaled_dot_product_attention", "lstm", "gru",
+    "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
     // gradients and optimizers: made of rows, or refused here so that Python's step of rows is
     // taken
     "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
