@@ -1,4 +1,4 @@
-// See attention.h. The kernels: cuda/device/attention.h.
+// See attention.h. The kernels: cuda/device/attention.h, flash_attention.h.
 #include "cuda/attention.h"
 
 #include "cuda/family.h"
@@ -57,24 +57,59 @@ Tiling tiling_of(DType dtype, int64_t width) {
 
 int64_t tiles(int64_t rows, int64_t each) { return (rows + each - 1) / each; }
 
+// Tensor cores take 16-bit floats.
+bool is_flash(const Tensor& q) {
+  return is_reduced(q.dtype()) && q.size(3) <= 128 && properties(q.device().index).major >= 8;
+}
+
 class Launch {
  public:
-  Launch(const Arguments& a, const Tensor& q) : a_(a), device_(q.device().index) {
-    types_ = concat("<", device_type(q.dtype()), ", ", accumulator(q.dtype()));
+  Launch(const Arguments& a, const Tensor& q)
+      : a_(a),
+        device_(q.device().index),
+        flash_(is_flash(q)),
+        tiling_(tiling_of(q.dtype(), a.width)),
+        type_(device_type(q.dtype())),
+        sum_(accumulator(q.dtype())) {}
+
+  void forward() {
+    if (!flash_) return tiled("attention", tiling_.forward, a_.queries, a_.heads);
+    int m = deep() <= 64 ? 2 : 1;
+    flash(concat("flash<", type_, ", ", deep(), ", ", m, ">"), a_.queries, 64 * m, a_.heads);
   }
-  void tiled(const char* name, int width, int side, int64_t rows, int64_t heads) {
-    go(concat(name, types_, ", ", width, ", ", side, ">"), tiles(rows, side) * heads * a_.batch);
+  void backward() {
+    go("attention", concat("attention_deltas<", type_, ", ", sum_, ">"),
+       tiles(a_.batch * a_.heads * a_.queries, 8), 256);
+    if (!flash_) {
+      tiled("attention_queries", tiling_.backward, a_.queries, a_.heads);
+      return tiled("attention_keys", tiling_.backward, a_.keys, a_.kv_heads);
+    }
+    flash(concat("flash_queries<", type_, ", ", deep(), ">"), a_.queries, 64, a_.heads);
+    // Fewer queries at a time leave registers to wider sums.
+    flash(concat("flash_keys<", type_, ", ", deep(), deep() <= 64 ? ", 64>" : ", 32>"), a_.keys, 64,
+          a_.kv_heads);
   }
-  void plain(const char* name, int64_t blocks) { go(concat(name, types_, ">"), blocks); }
 
  private:
-  void go(const std::string& function, int64_t blocks) {
-    run_family({"attention", "AttentionArguments", function}, &a_, {.x = blocks_for(blocks, 1)},
-               device_, "scaled_dot_product_attention");
+  int64_t deep() const { return (a_.width + 15) / 16 * 16; }
+  void tiled(const char* name, int side, int64_t rows, int64_t heads) {
+    go("attention", concat(name, "<", type_, ", ", sum_, ", ", tiling_.width, ", ", side, ">"),
+       tiles(rows, side) * heads * a_.batch, 256);
   }
+  void flash(const std::string& function, int64_t rows, int64_t side, int64_t heads) {
+    go("flash_attention", function, tiles(rows, side) * heads * a_.batch, 128);
+  }
+  void go(const char* family, const std::string& function, int64_t blocks, unsigned threads) {
+    run_family({family, "AttentionArguments", function}, &a_,
+               {.x = blocks_for(blocks, 1), .threads = threads}, device_,
+               "scaled_dot_product_attention");
+  }
+
   const Arguments& a_;
   int device_;
-  std::string types_;
+  bool flash_;
+  Tiling tiling_;
+  std::string type_, sum_;
 };
 
 }  // namespace
@@ -83,6 +118,7 @@ DType log_sum_type(DType dtype) { return is_reduced(dtype) ? DType::Float : dtyp
 
 bool attention_fits(const Tensor& q) {
   if (!tiling_of(q.dtype(), q.size(3)).width) return false;
+  if (is_flash(q)) return true;
   // Tensor cores make products of 16-bit floats so much faster that writing all scores is cheaper.
   return !is_reduced(q.dtype()) || !cublaslt();
 }
@@ -90,8 +126,7 @@ bool attention_fits(const Tensor& q) {
 void attention(On, const Tensor& y, const Tensor& log_sums, const Tensor& q, const Tensor& k,
                const Tensor& v, const Tensor& mask, AttentionOptions options) {
   Arguments a = arguments_of(q, k, v, mask, y, log_sums, options);
-  Tiling t = tiling_of(q.dtype(), a.width);
-  Launch(a, q).tiled("attention", t.width, t.forward, a.queries, a.heads);
+  Launch(a, q).forward();
 }
 
 void attention_backward(On, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& q,
@@ -102,11 +137,7 @@ void attention_backward(On, const Tensor& dq, const Tensor& dk, const Tensor& dv
   a.deltas = deltas.raw();
   a.dy = dy.raw(), a.dq = dq.raw(), a.dk = dk.raw(), a.dv = dv.raw();
   a.dy_at = steps_of(dy), a.dq_at = steps_of(dq), a.dk_at = steps_of(dk), a.dv_at = steps_of(dv);
-  Tiling t = tiling_of(q.dtype(), a.width);
-  Launch launch(a, q);
-  launch.plain("attention_deltas", tiles(a.batch * a.heads * a.queries, 8));
-  launch.tiled("attention_queries", t.width, t.backward, a.queries, a.heads);
-  launch.tiled("attention_keys", t.width, t.backward, a.keys, a.kv_heads);
+  Launch(a, q).backward();
 }
 
 }  // namespace lampas::cuda
