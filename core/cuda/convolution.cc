@@ -5,6 +5,7 @@
 
 #include "cuda/family.h"
 #include "cuda/kernels.h"
+#include "cuda/libraries.h"
 #include "cuda/matmul.h"
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
@@ -69,6 +70,9 @@ struct Run {
 
 void run_tiles(const Run& r, Arguments a, const Tensor& written, bool last) {
   DType dtype = written.dtype();
+  if (precision.cudnn && is_floating(dtype) &&
+      static_cast<double>(r.m * r.n * a.groups) * static_cast<double>(r.k) > 1e9)
+    warn_of_missing_library("cudnn");
   int device = written.device().index;
   auto tiles = [&](int64_t side) { return a.groups * ceil_div(r.m, side) * ceil_div(r.n, side); };
   int64_t wanted = 2 * int64_t{properties(device).multiprocessors};

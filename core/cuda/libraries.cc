@@ -4,7 +4,10 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <mutex>
+#include <set>
 
+#include "ops/pointwise.h"
 #include "runtime/error.h"
 
 namespace lampas::cuda {
@@ -95,6 +98,18 @@ const Cudnn* cudnn() {
 
 std::string missing_library(const std::string& name) {
   return name == "cudnn" ? opened_cudnn().problem : opened_cublaslt().problem;
+}
+
+void warn_of_missing_library(const std::string& name) {
+  static std::mutex guard;
+  static auto* said = new std::set<std::string>;
+  {
+    std::lock_guard<std::mutex> hold(guard);
+    if (missing_library(name).empty() || !said->insert(name).second) return;
+  }
+  std::string text =
+      concat(missing_library(name), " Until then Lampas's own, slower kernels compute on the GPU.");
+  if (ops::warn) ops::warn(text.c_str());
 }
 
 }  // namespace lampas::cuda

@@ -124,6 +124,8 @@ void run_vector(const Product& p) {
   run_split(p, g, "gemv", concat("gemv_rows", types, narrow ? ", 32>" : ", 256>"), blocks);
 }
 
+constexpr double kNoticeable = 1e9;  // products of elements: milliseconds
+
 // The same product of the transposed matrices.
 Product transposed(const Product& p) {
   auto turned = [](Strided x) { return Strided{x.data, x.col, x.row, x.batch}; };
@@ -160,7 +162,11 @@ void multiply(const Product& p) {
   bool by_columns = p.n == 1 && !p.bias, by_rows = p.m == 1;
   bool vector = p.k > 0 && item_size(p.dtype) <= 16 && (by_columns || by_rows);
   if (vector && !is_complex(p.dtype)) return run_vector(by_columns ? p : transposed(p));
-  if (p.k > 0 && is_library_type(p.dtype) && multiply_by_library(p)) return;
+  if (p.k > 0 && is_library_type(p.dtype)) {
+    if (multiply_by_library(p)) return;
+    if (static_cast<double>(p.batch * p.m * p.n) * static_cast<double>(p.k) > kNoticeable)
+      warn_of_missing_library("cublasLt");
+  }
   vector ? run_vector(by_columns ? p : transposed(p)) : run_tiles(p);
 }
 

@@ -2,6 +2,8 @@
 // factories and what is made of those alone.
 #include "python/host_fallback.h"
 
+#include <cstring>
+
 #include "cuda/fallback.h"
 #include "cuda/memory.h"
 #include "ops/copy.h"
@@ -50,7 +52,7 @@ struct Moved {
 const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get(); }
 
 bool names_cuda(const Parameter& param, PyObject* o) {
-  return param.type == Arg<Device>::name && o != Py_None && to_device(o).is_cuda();
+  return std::strcmp(param.type, Arg<Device>::name) == 0 && o != Py_None && to_device(o).is_cuda();
 }
 
 class HostCall {

@@ -58,7 +58,9 @@ template <class T, int D>
 LAMPAS_INLINE void load_left(const T* x, const HeadSteps& steps, int64_t first, int64_t rows,
                              int64_t width, uint32_t (&a)[D / 16][4]) {
   const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
   for (int k = 0; k < D / 16; ++k)
+#pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int64_t row = first + g + i % 2 * 8;
       const int d = k * 16 + 2 * t + i / 2 * 8;
@@ -75,6 +77,7 @@ LAMPAS_INLINE void times_transposed(const uint32_t (&a)[D / 16][4], const FlashT
                                     float (&c)[N / 8][4]) {
 #pragma unroll
   for (int n = 0; n < N / 8; ++n)
+#pragma unroll
     for (int i = 0; i < 4; ++i) c[n][i] = 0;
 #pragma unroll
   for (int k = 0; k < D / 16; ++k)
@@ -111,7 +114,9 @@ template <class T, int D>
 LAMPAS_INLINE void store_left(T* to, const HeadSteps& steps, int64_t first, int64_t rows,
                               int64_t width, const float (&y)[D / 8][4], float top, float bottom) {
   const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
   for (int n = 0; n < D / 8; ++n)
+#pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int64_t row = first + g + i / 2 * 8;
       const int d = n * 8 + 2 * t + i % 2;
@@ -166,10 +171,14 @@ inline void flash(const AttentionArguments& g) {
   const void* mask = mask_of<T>(g, t.batch, t.head);
   uint32_t left[M][D / 16][4];
   float y[M][D / 8][4], largest[M][2], sums[M][2];
+#pragma unroll
   for (int m = 0; m < M; ++m) {
     load_left<T, D>(q, g.q_at, own + 16 * m, g.queries, g.width, left[m]);
+#pragma unroll
     for (int n = 0; n < D / 8; ++n)
+#pragma unroll
       for (int i = 0; i < 4; ++i) y[m][n][i] = 0;
+#pragma unroll
     for (int i = 0; i < 2; ++i) largest[m][i] = -infinity<float>(), sums[m][i] = 0;
   }
   const int64_t end = g.causal && t.first + kRows < g.keys ? t.first + kRows : g.keys;
@@ -186,25 +195,33 @@ inline void flash(const AttentionArguments& g) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         float most = largest[m][half];
+#pragma unroll
         for (int n = 0; n < N / 8; ++n)
+#pragma unroll
           for (int i = 2 * half; i < 2 * half + 2; ++i) most = s[n][i] > most ? s[n][i] : most;
         most = quad_max(most);
         const float base = most == -infinity<float>() ? 0.0f : most;
         const float shrunk = exponential(largest[m][half] - base);
         float all = 0;
+#pragma unroll
         for (int n = 0; n < N / 8; ++n)
+#pragma unroll
           for (int i = 2 * half; i < 2 * half + 2; ++i)
             all += s[n][i] = exponential(s[n][i] - base);
         largest[m][half] = most;
         sums[m][half] = sums[m][half] * shrunk + quad_sum(all);
+#pragma unroll
         for (int n = 0; n < D / 8; ++n)
+#pragma unroll
           for (int i = 2 * half; i < 2 * half + 2; ++i) y[m][n][i] *= shrunk;
       }
       add_product<T, D, N>(s, values, y[m]);
     }
   }
+#pragma unroll
   for (int m = 0; m < M; ++m) {
     float factor[2];
+#pragma unroll
     for (int half = 0; half < 2; ++half) {
       const bool blind = sums[m][half] == 0;
       factor[half] = blind ? 0.0f : 1 / sums[m][half];
@@ -230,7 +247,7 @@ LAMPAS_INLINE float delta_at(const AttentionArguments& g, int64_t head, int64_t 
 // dq: a block owns queries and walks over keys.
 template <class T, int D>
 inline void flash_queries(const AttentionArguments& g) {
-  constexpr int N = 64;
+  constexpr int N = D <= 64 ? 64 : 32;  // fewer keys at a time leave registers to wider sums
   alignas(16) __shared__ FlashTile<T, D, N> keys, values;
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const HeadTile t = head_tile(g.queries, 64, g.heads);
@@ -243,11 +260,14 @@ inline void flash_queries(const AttentionArguments& g) {
   load_left<T, D>(head_of<T>(g.q, g.q_at, t.batch, t.head), g.q_at, own, g.queries, g.width, q);
   load_left<T, D>(head_of<T>(g.dy, g.dy_at, t.batch, t.head), g.dy_at, own, g.queries, g.width, dy);
   float log_sums[2], deltas[2], dq[D / 8][4];
+#pragma unroll
   for (int i = 0; i < 2; ++i) {
     log_sums[i] = log_sum_at(g, head, own + lane / 4 + 8 * i);
     deltas[i] = delta_at(g, head, own + lane / 4 + 8 * i);
   }
+#pragma unroll
   for (int n = 0; n < D / 8; ++n)
+#pragma unroll
     for (int i = 0; i < 4; ++i) dq[n][i] = 0;
   const int64_t end = g.causal && t.first + 64 < g.keys ? t.first + 64 : g.keys;
   for (int64_t first = 0; first < end; first += N) {
@@ -261,6 +281,7 @@ inline void flash_queries(const AttentionArguments& g) {
     finish_scores<T, N, false>(g, mask, own, first, s);
 #pragma unroll
     for (int n = 0; n < N / 8; ++n)
+#pragma unroll
       for (int i = 0; i < 4; ++i)
         s[n][i] = exponential(s[n][i] - log_sums[i / 2]) * (dp[n][i] - deltas[i / 2]);
     add_product<T, D, N>(s, keys, dq);
@@ -283,7 +304,9 @@ inline void flash_keys(const AttentionArguments& g) {
   load_left<T, D>(head_of<T>(g.k, g.k_at, t.batch, t.head), g.k_at, own, g.keys, g.width, k);
   load_left<T, D>(head_of<T>(g.v, g.v_at, t.batch, t.head), g.v_at, own, g.keys, g.width, v);
   float dk[D / 8][4], dv[D / 8][4];
+#pragma unroll
   for (int n = 0; n < D / 8; ++n)
+#pragma unroll
     for (int i = 0; i < 4; ++i) dk[n][i] = dv[n][i] = 0;
   for (int64_t h = t.head * shared; h < (t.head + 1) * shared; ++h) {
     const T* q = head_of<T>(g.q, g.q_at, t.batch, h);
@@ -304,6 +327,7 @@ inline void flash_keys(const AttentionArguments& g) {
       finish_scores<T, N, true>(g, mask, first, own, s);
 #pragma unroll
       for (int n = 0; n < N / 8; ++n)
+#pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int query = n * 8 + lane % 4 * 2 + i % 2;
           s[n][i] = exponential(s[n][i] - log_sums[query]);

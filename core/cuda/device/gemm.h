@@ -25,6 +25,7 @@ struct alignas(16) Four {
   Acc v[4];
 };
 
+// (Loops over registers are unrolled: what is indexed otherwise lies in slow memory.)
 // A tile of 16 R x 16 R elements by 256 threads: sum over p in [begin, end) of
 // read_a(row, p) * read_b(p, column), rows and columns within the tile; write(row, column, sum).
 // `a_by_rows`: threads that follow each other read A along p, else along its rows; `b_by_rows`: B
@@ -38,10 +39,13 @@ LAMPAS_INLINE void tile_product(int64_t begin, int64_t end, bool a_by_rows, bool
   const int thread = static_cast<int>(threadIdx.x), down = thread / 16 * 4,
             across = thread % 16 * 4;
   Acc sum[R][R];
+#pragma unroll
   for (int i = 0; i < R; ++i)
+#pragma unroll
     for (int j = 0; j < R; ++j) sum[i][j] = Acc{};
   Acc next_a[kLoads], next_b[kLoads];
   auto fetch = [&](int64_t from) {
+#pragma unroll
     for (int l = 0; l < kLoads; ++l) {
       int at = thread + 256 * l;
       int pa = a_by_rows ? at % kDepth : at / kTile, ia = a_by_rows ? at / kDepth : at % kTile;
@@ -51,6 +55,7 @@ LAMPAS_INLINE void tile_product(int64_t begin, int64_t end, bool a_by_rows, bool
     }
   };
   auto keep = [&](int buffer) {
+#pragma unroll
     for (int l = 0; l < kLoads; ++l) {
       int at = thread + 256 * l;
       if (a_by_rows)
@@ -72,20 +77,26 @@ LAMPAS_INLINE void tile_product(int64_t begin, int64_t end, bool a_by_rows, bool
   for (int64_t from = begin; from < end; from += kDepth) {
     bool more = from + kDepth < end;
     if (more) fetch(from + kDepth);
+#pragma unroll
     for (int p = 0; p < kDepth; ++p) {
       Four<Acc> x[R / 4], z[R / 4];
+#pragma unroll
       for (int q = 0; q < R / 4; ++q) {
         x[q] = *reinterpret_cast<const Four<Acc>*>(&left[buffer][p][down + 64 * q]);
         z[q] = *reinterpret_cast<const Four<Acc>*>(&right[buffer][p][across + 64 * q]);
       }
+#pragma unroll
       for (int i = 0; i < R; ++i)
+#pragma unroll
         for (int j = 0; j < R; ++j) sum[i][j] = sum[i][j] + x[i / 4].v[i % 4] * z[j / 4].v[j % 4];
     }
     // The other buffer was last read before the barrier at the end of the step before.
     if (more) keep(buffer ^= 1);
     __syncthreads();
   }
+#pragma unroll
   for (int i = 0; i < R; ++i)
+#pragma unroll
     for (int j = 0; j < R; ++j)
       write(down + i / 4 * 64 + i % 4, across + j / 4 * 64 + j % 4, sum[i][j]);
 }
