@@ -53,7 +53,10 @@ def test_attention_of_other_types(run, dtype):
     run(SOURCE.format(dtype=dtype) + CASES)
 
 
-@pytest.mark.parametrize("dtype, width", [("float32", 64), ("float32", 100), ("float64", 40), ("float16", 64), ("bfloat16", 72)])
+@pytest.mark.parametrize(
+    "dtype, width",
+    [("float32", 64), ("float32", 100), ("float64", 40), ("float16", 64), ("bfloat16", 72)],
+)
 def test_wider_heads(run, dtype, width):
     case = (
         "q, k, v = (sample(1, 1, n, %d) for n in (20, 35, 35))\ncompare(q, k, v, is_causal=True)\n"
