@@ -64,4 +64,7 @@ def names():
     """What stands in `lampas.cuda`."""
     made = {name: value for name, value in globals().items() if not name.startswith("_")}
     generators = (_core._cuda_default_generator(i) for i in range(_core._cuda_device_count()))
-    return {**{k: v for k, v in made.items() if k != "names"}, "default_generators": tuple(generators)}
+    return {
+        **{k: v for k, v in made.items() if k != "names"},
+        "default_generators": tuple(generators),
+    }
