@@ -81,7 +81,8 @@ void dirichlet(On, const Tensor& y, const Tensor& concentration, int64_t categor
   int64_t rows = y.numel() / categories;
   Arguments a{.y = y.raw(), .second = gammas.raw(), .n = rows, .categories = categories};
   run(concat("dirichlet_rows<", device_type(y.dtype()), ">"), a,
-      {.x = blocks_for(rows, 1), .threads = 256}, y.device().index, "_sample_dirichlet");
+      {.x = blocks_for(rows, 1), .threads = categories <= 128 ? 32u : 256u}, y.device().index,
+      "_sample_dirichlet");
 }
 
 void check_weights(On, const Tensor& weights, int64_t rows, int64_t categories) {

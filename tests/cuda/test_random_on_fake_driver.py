@@ -289,7 +289,7 @@ def test_permutations(run):
 def test_samplers(run):
     """By mean and variance: several deviations of their error."""
     run("""
-        n = 20000
+        n = 8000
         def moments(x, mean, variance):
             x = x.cpu().double().numpy()
             assert abs(x.mean() - mean) < 6 * np.sqrt(variance / n), (x.mean(), mean)
@@ -307,9 +307,9 @@ def test_samplers(run):
             moments(torch._standard_gamma(full(shape, torch.float64)), shape, shape)
         nan = torch.tensor([float("nan"), -5.0]).cuda()
         assert torch._standard_gamma(nan).isnan().tolist()[0] and torch.poisson(nan).isnan().tolist()[0]
-        x = torch._sample_dirichlet(torch.tensor([[1.0, 2.0, 3.0]] * n).cuda()).cpu()
-        assert torch.allclose(x.sum(1), torch.ones(n), atol=1e-5)
-        assert (x.mean(0) - torch.tensor([1, 2, 3]) / 6).abs().max() < 0.02
+        x = torch._sample_dirichlet(torch.tensor([[1.0, 2.0, 3.0]] * 1500).cuda()).cpu()
+        assert torch.allclose(x.sum(1), torch.ones(1500), atol=1e-5)
+        assert (x.mean(0) - torch.tensor([1, 2, 3]) / 6).abs().max() < 0.04
         # calls do not share numbers, and the same seed gives them again
         torch.manual_seed(3)
         a, b = torch.poisson(full(6.0)).cpu(), torch.poisson(full(6.0)).cpu()

@@ -81,7 +81,8 @@ inline void sample(const SamplingArguments& a) {
   static_cast<T*>(a.y)[i] = convert<T>(Sampler::draw(a, i, g));
 }
 
-// n gammas (double, in `second`) into rows of `categories` that sum to 1. A block for a row.
+// n gammas (double, in `second`) into rows of `categories` that sum to 1. A block for a row, of 256
+// threads or fewer, a power of two.
 template <class T>
 inline void dirichlet_rows(const SamplingArguments& a) {
   __shared__ double sums[256];
@@ -91,7 +92,7 @@ inline void dirichlet_rows(const SamplingArguments& a) {
   double sum = 0;
   for (int64_t i = threadIdx.x; i < a.categories; i += blockDim.x) sum += gammas[begin + i];
   sums[threadIdx.x] = sum;
-  for (int step = 128; step; step /= 2) {
+  for (int step = blockDim.x / 2; step; step /= 2) {
     __syncthreads();
     if (threadIdx.x < step) sums[threadIdx.x] += sums[threadIdx.x + step];
   }

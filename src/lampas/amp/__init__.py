@@ -1,4 +1,7 @@
-"""Mixed precision: `autocast` on the CPU and on CUDA, and the gradient scaler. The switches are in `state`, the operators' policies in `policies`."""
+"""Mixed precision: `autocast` on the CPU and on CUDA, and the gradient scaler.
+
+The switches are in `state`, the operators' policies in `policies`.
+"""
 
 import functools
 
