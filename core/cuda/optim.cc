@@ -55,6 +55,8 @@ void step_all(const Rule& rule, const char* name, const Updates& u) {
   void step(const rules::Rule& rule, const Updates& u) { step_all(rule, #Rule, u); }
 LAMPAS_OPTIM_RULES(ROW)
 ROW(AdamOptions)
+ROW(AdamaxOptions)
+ROW(RAdamOptions)
 #undef ROW
 
 void count_steps(const Updates& updates) {

@@ -35,6 +35,8 @@ struct Updates {
 #define ROW(Rule) void step(const rules::Rule& rule, const Updates& updates);
 LAMPAS_OPTIM_RULES(ROW)
 ROW(AdamOptions)
+ROW(AdamaxOptions)
+ROW(RAdamOptions)
 #undef ROW
 // Adds 1 to every step count, unless an infinity was found.
 void count_steps(const Updates& updates);

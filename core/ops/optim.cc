@@ -148,6 +148,7 @@ bool update(const Lists& lists, F&& rule_of, const cuda::DeviceNumbers& numbers 
 }
 
 bool counts_on_device(const Lists& lists) {
+  if (lists.steps->size() != lists.params.size()) return false;
   for (size_t i = 0; i < lists.params.size(); ++i) {
     Device device = lists.params[i].device();
     const Tensor& step = (*lists.steps)[i];
@@ -170,6 +171,37 @@ bool update_counted(const Lists& lists, const Options& options,
   }
   gathered.flush();
   return true;
+}
+
+// The rule of a step, made anew when the step changes: parameters usually share one.
+template <class Options, class Rule>
+class MadeOnce {
+ public:
+  MadeOnce(const Options& options, Rule (*make)(const Options&, double, double))
+      : options_(options), make_(make) {}
+  Rule operator()(double t, size_t) {
+    if (t != t_) rule_ = make_(options_, t_ = t, options_.lr);
+    return rule_;
+  }
+
+ private:
+  Options options_;
+  Rule (*make_)(const Options&, double, double);
+  double t_ = -1;
+  Rule rule_{};
+};
+
+// As update() with rules made of options, wherever the step counts lie.
+template <class Options, class Rule>
+bool update_with(const Lists& lists, const Options& options,
+                 Rule (*make)(const Options&, double, double)) {
+  if (counts_on_device(lists)) return update_counted(lists, options, {});
+  return update(lists, MadeOnce(options, make));
+}
+template <class Rule>
+bool update_with(const Lists& lists, const Rule& rule) {
+  if (counts_on_device(lists)) return update_counted(lists, rule, {});
+  return update(lists, [&](double, size_t) { return rule; });
 }
 
 const float* device_number(const Tensor& x) { return x ? x.data<float>() : nullptr; }
@@ -225,26 +257,19 @@ bool fused_adam_(const Tensors& params, const Tensors& grads, const Tensors& mea
   Lists lists{params, grads, &steps, {&means, &squares, pointer(maxima)}};
   rules::AdamOptions options{lr, beta1, beta2, eps, weight_decay, sign_of(maximize), decoupled};
   if (!takes_numbers(params, rate, scale, found)) return false;
-  if (steps.size() == params.size() && counts_on_device(lists))
+  if (counts_on_device(lists))
     return update_counted(lists, options,
                           {device_number(scale), device_number(found), device_number(rate)});
   if (rate || scale || found) return false;
-  double last = -1;  // parameters usually share one t
-  rules::Adam rule{};
-  return update(lists, [&](double t, size_t) {
-    if (t != last) rule = baseline::updates::adam_at(options, last = t, lr);
-    return rule;
-  });
+  return update(lists, MadeOnce(options, baseline::updates::adam_at));
 }
 
 bool fused_adamax_(const Tensors& params, const Tensors& grads, const Tensors& means,
                    const Tensors& norms, const Tensors& steps, double lr, double beta1,
                    double beta2, double eps, double weight_decay, bool maximize) {
-  Correction first(beta1);
-  Decay decay = decay_of(weight_decay, lr, false);
-  return update({params, grads, &steps, {&means, &norms}}, [&](double t, size_t) {
-    return rules::Adamax{beta1, beta2, eps, lr / first(t), sign_of(maximize), decay};
-  });
+  rules::AdamaxOptions options{lr, beta1, beta2, eps, weight_decay, sign_of(maximize)};
+  return update_with({params, grads, &steps, {&means, &norms}}, options,
+                     baseline::updates::adamax_at);
 }
 
 bool fused_nadam_(const Tensors& params, const Tensors& grads, const Tensors& means,
@@ -275,18 +300,9 @@ bool fused_nadam_(const Tensors& params, const Tensors& grads, const Tensors& me
 bool fused_radam_(const Tensors& params, const Tensors& grads, const Tensors& means,
                   const Tensors& squares, const Tensors& steps, double lr, double beta1,
                   double beta2, double weight_decay, double eps, bool maximize, bool decoupled) {
-  Correction first(beta1), second(beta2);
-  Decay decay = decay_of(weight_decay, lr, decoupled);
-  double limit = 2 / (1 - beta2) - 1;
-  return update({params, grads, &steps, {&means, &squares}}, [&](double t, size_t) {
-    double correction = second(t), length = limit - 2 * t * (1 - correction) / correction;
-    double rectified = 0;
-    if (length > 5) {
-      double ratio = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length);
-      rectified = std::sqrt(ratio) * std::sqrt(correction);
-    }
-    return rules::RAdam{beta1, beta2, eps, lr, first(t), rectified, sign_of(maximize), decay};
-  });
+  rules::RAdamOptions options{lr, beta1, beta2, eps, weight_decay, sign_of(maximize), decoupled};
+  return update_with({params, grads, &steps, {&means, &squares}}, options,
+                     baseline::updates::radam_at);
 }
 
 bool fused_rmsprop_(const Tensors& params, const Tensors& grads, const Tensors& squares,
@@ -295,8 +311,7 @@ bool fused_rmsprop_(const Tensors& params, const Tensors& grads, const Tensors& 
                     double momentum, bool maximize) {
   rules::RMSprop rule{
       lr, alpha, eps, momentum, sign_of(maximize), decay_of(weight_decay, lr, false)};
-  return update({params, grads, &steps, {&squares, pointer(buffers), pointer(means)}},
-                [&](double, size_t) { return rule; });
+  return update_with({params, grads, &steps, {&squares, pointer(buffers), pointer(means)}}, rule);
 }
 
 bool fused_adagrad_(const Tensors& params, const Tensors& grads, const Tensors& sums,
@@ -312,14 +327,14 @@ bool fused_adadelta_(const Tensors& params, const Tensors& grads, const Tensors&
                      const Tensors& deltas, const Tensors& steps, double lr, double rho, double eps,
                      double weight_decay, bool maximize) {
   rules::Adadelta rule{lr, rho, eps, sign_of(maximize), decay_of(weight_decay, lr, false)};
-  return update({params, grads, &steps, {&squares, &deltas}}, [&](double, size_t) { return rule; });
+  return update_with({params, grads, &steps, {&squares, &deltas}}, rule);
 }
 
 bool fused_rprop_(const Tensors& params, const Tensors& grads, const Tensors& previous,
                   const Tensors& sizes, const Tensors& steps, double shrink, double grow,
                   double smallest, double largest, bool maximize) {
   rules::Rprop rule{shrink, grow, smallest, largest, sign_of(maximize)};
-  return update({params, grads, &steps, {&previous, &sizes}}, [&](double, size_t) { return rule; });
+  return update_with({params, grads, &steps, {&previous, &sizes}}, rule);
 }
 
 bool fused_asgd_(const Tensors& params, const Tensors& grads, const Tensors& averages,

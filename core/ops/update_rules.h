@@ -27,13 +27,24 @@ struct Adam {  // states: mean, mean square, largest mean square or none
   Decay decay;
   friend bool operator==(const Adam&, const Adam&) = default;
 };
-// Where the step count, and maybe the learning rate, is known on a device only: updates::adam_at
-// makes an Adam of it.
+// What rules are made of, in updates::..._at, for a step count and maybe a learning rate that may
+// be known on a device only.
 struct AdamOptions {
   double lr, beta1, beta2, eps, weight_decay;
   double sign;
   bool decoupled;
   friend bool operator==(const AdamOptions&, const AdamOptions&) = default;
+};
+struct AdamaxOptions {
+  double lr, beta1, beta2, eps, weight_decay;
+  double sign;
+  friend bool operator==(const AdamaxOptions&, const AdamaxOptions&) = default;
+};
+struct RAdamOptions {
+  double lr, beta1, beta2, eps, weight_decay;
+  double sign;
+  bool decoupled;
+  friend bool operator==(const RAdamOptions&, const RAdamOptions&) = default;
 };
 struct Adamax {                    // states: mean, infinity norm
   double beta1, beta2, eps, rate;  // rate: lr / (1 - beta1^t)
@@ -110,6 +121,22 @@ inline rules::Adam adam_at(const rules::AdamOptions& o, double t, double lr) {
           __builtin_sqrt(second),
           o.sign,
           decay_of(o.weight_decay, lr, o.decoupled)};
+}
+
+inline rules::Adamax adamax_at(const rules::AdamaxOptions& o, double t, double lr) {
+  double first = 1 - __builtin_pow(o.beta1, t);
+  return {o.beta1, o.beta2, o.eps, lr / first, o.sign, decay_of(o.weight_decay, lr, false)};
+}
+inline rules::RAdam radam_at(const rules::RAdamOptions& o, double t, double lr) {
+  double first = 1 - __builtin_pow(o.beta1, t), second = 1 - __builtin_pow(o.beta2, t);
+  double limit = 2 / (1 - o.beta2) - 1, length = limit - 2 * t * (1 - second) / second;
+  double rectified = 0;
+  if (length > 5) {
+    double ratio = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length);
+    rectified = __builtin_sqrt(ratio) * __builtin_sqrt(second);
+  }
+  return {o.beta1, o.beta2,   o.eps,  lr,
+          first,   rectified, o.sign, decay_of(o.weight_decay, lr, o.decoupled)};
 }
 
 // One element: parameter, gradient, states.

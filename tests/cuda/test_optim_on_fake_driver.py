@@ -114,6 +114,20 @@ def test_steps_counted_on_the_device(run):
         both(lr=0.1, fused=True)
         both(lr=0.1, capturable=True)
         both(lr=torch.tensor(0.1, device="cpu").cuda(), capturable=True)
+        o = torch.optim
+        for make in (lambda p, **k: o.Adamax(p, 0.1, **k), lambda p, **k: o.RAdam(p, 0.1, **k),
+                     lambda p, **k: o.RMSprop(p, 0.1, **k), lambda p, **k: o.Adadelta(p, 0.1, **k),
+                     lambda p, **k: o.Rprop(p, 0.1, **k), lambda p, **k: o.AdamW(p, 0.1, **k)):
+            params, grads = models(torch.float32, steps=7)
+            pair = {"cpu": make(params["cpu"]), "cuda": make(params["cuda"], capturable=True)}
+            for i, step in enumerate(grads):
+                for device, ps in params.items():
+                    for p, g in zip(ps, step):
+                        p.grad = g.to(device)
+                    copies = fake.fake_copies()
+                    pair[device].step()
+                    assert device == "cpu" or i == 0 or fake.fake_copies() == copies
+            close(params, 1e-5)
     """)
 
 

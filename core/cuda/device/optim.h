@@ -25,15 +25,22 @@ inline rules::Sgd at_step(rules::Sgd rule, const float*, const float* rate) {
   if (rate) rule.lr = *rate;
   return rule;
 }
-inline rules::Adam at_step(const rules::AdamOptions& o, const float* step, const float* rate) {
-  return updates::adam_at(o, *step, rate ? static_cast<double>(*rate) : o.lr);
-}
+#define LAMPAS_AT_STEP(Rule, at)                                               \
+  inline rules::Rule at_step(const rules::Rule##Options& o, const float* step, \
+                             const float* rate) {                              \
+    return updates::at(o, *step, rate ? static_cast<double>(*rate) : o.lr);    \
+  }
+LAMPAS_AT_STEP(Adam, adam_at)
+LAMPAS_AT_STEP(Adamax, adamax_at)
+LAMPAS_AT_STEP(RAdam, radam_at)
+#undef LAMPAS_AT_STEP
 
 template <class Rule>
 inline auto rule_of_block(const OptimArguments<Rule>& a, const float* step) {
-  if constexpr (std::is_same_v<Rule, rules::AdamOptions>) {  // powers in double are made once
-    __shared__ double kept[sizeof(rules::Adam) / sizeof(double)];
-    auto* made = reinterpret_cast<rules::Adam*>(kept);
+  using Made = decltype(at_step(a.rule, nullptr, nullptr));
+  if constexpr (!std::is_same_v<Rule, Made>) {  // powers in double are made once
+    __shared__ double kept[sizeof(Made) / sizeof(double)];
+    auto* made = reinterpret_cast<Made*>(kept);
     if (threadIdx.x == 0) *made = at_step(a.rule, step, a.rate);
     __syncthreads();
     return *made;
