@@ -163,7 +163,7 @@ def test_norms_and_clipping(run):
             host = [torch.randn(s, dtype=torch.float64).to(dtype) for s in ((4, 5), (3000,), ())] \\
                 + [torch.ones(3, dtype=dtype)] * 200
             device = [x.cuda() for x in host]
-            for p in (2.0, inf) if dtype != torch.float32 else (2.0, 1.0, 3.0, inf, -inf):
+            for p in (2.0,) if dtype != torch.float32 else (2.0, 1.0, 3.0, inf, -inf):
                 if p == -inf:
                     host, device = host[:3], device[:3]
                 expected = torch.nn.utils.get_total_norm([x.double() for x in host], p)
