@@ -65,8 +65,8 @@ struct Autocast {
 };
 extern thread_local Autocast autocast;
 inline bool may_cast(const Operator& op) {
-  return autocast.enabled &&
-         (op.precision[0] != Precision::AsGiven || op.precision[1] != Precision::AsGiven);
+  bool listed = op.precision[0] != Precision::AsGiven || op.precision[1] != Precision::AsGiven;
+  return listed && autocast.enabled;
 }
 void cast_arguments(const Operator& op, size_t count, PyObject** slots, std::vector<Object>& keep);
 
