@@ -10,6 +10,7 @@
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "runtime/error.h"
+#include "runtime/switches.h"
 #include "tape/tape.h"
 
 namespace lampas::cuda {
@@ -70,7 +71,7 @@ struct Run {
 
 void run_tiles(const Run& r, Arguments a, const Tensor& written, bool last) {
   DType dtype = written.dtype();
-  if (precision.cudnn && is_floating(dtype) &&
+  if (switches.cudnn_enabled && is_floating(dtype) &&
       static_cast<double>(r.m * r.n * a.groups) * static_cast<double>(r.k) > 1e9)
     warn_of_missing_library("cudnn");
   int device = written.device().index;

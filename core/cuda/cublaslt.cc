@@ -10,6 +10,7 @@
 #include "cuda/matmul.h"
 #include "cuda/stream.h"
 #include "runtime/error.h"
+#include "runtime/switches.h"
 
 namespace lampas::cuda {
 namespace {
@@ -194,7 +195,7 @@ bool multiply_by_library(const Product& p) {
     return false;
   key.bias = p.bias ? alignment_of(p.bias) : 0;
   key.adds = p.beta != 0;
-  key.tf32 = precision.tf32_products && (p.dtype == DType::Float || p.dtype == DType::ComplexFloat);
+  key.tf32 = switches.matmul_tf32 && (p.dtype == DType::Float || p.dtype == DType::ComplexFloat);
   static std::mutex guard;
   static auto* plans = new std::unordered_map<Key, Plan, Hash>;
   bind(p.device);

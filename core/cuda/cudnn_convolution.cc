@@ -5,6 +5,7 @@
 
 #include "cuda/convolution.h"
 #include "cuda/cudnn_graph.h"
+#include "runtime/switches.h"
 
 namespace lampas::cuda {
 namespace {
@@ -147,7 +148,7 @@ Key key_of(const Problem& p, const Wishes& wishes, int device) {
 
 // Tensor cores add a bias for free; other engines do not fuse it.
 bool fuses_bias(DType dtype) {
-  return is_reduced(dtype) || (dtype == DType::Float && precision.tf32_convolutions);
+  return is_reduced(dtype) || (dtype == DType::Float && switches.cudnn_tf32);
 }
 
 }  // namespace
@@ -155,7 +156,7 @@ bool fuses_bias(DType dtype) {
 bool convolve_by_library(ConvMap map, const Tensor& x, const Tensor& w, const Tensor& y,
                          const Tensor& bias, const ConvShape& s) {
   int type = data_type(x.dtype());
-  if (type < 0 || !precision.cudnn || !cudnn()) return false;
+  if (type < 0 || !switches.cudnn_enabled || !cudnn()) return false;
   if (bias.defined() && !fuses_bias(x.dtype())) return false;
   Problem p;
   p.map = map, p.type = type, p.compute = type == kDouble ? kDouble : kFloat;
@@ -168,7 +169,8 @@ bool convolve_by_library(ConvMap map, const Tensor& x, const Tensor& w, const Te
     p.padding.push_back(s.padding[d]);
     p.dilation.push_back(s.dilation[d]);
   }
-  Wishes wishes{type == kFloat && !precision.tf32_convolutions, precision.deterministic};
+  Wishes wishes{type == kFloat && !switches.cudnn_tf32,
+                switches.cudnn_deterministic || switches.deterministic};
   int device = x.device().index;
   static std::mutex guard;
   static auto* plans = new Plans;

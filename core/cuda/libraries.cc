@@ -12,8 +12,6 @@
 
 namespace lampas::cuda {
 
-Precision precision;
-
 void* open_library(const char* variable, std::initializer_list<const char*> names,
                    const std::string& folders) {
   if (const char* path = std::getenv(variable)) return dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -93,12 +93,4 @@ std::string missing_library(const std::string& name);
 // Says once that our own kernels do what a missing library would do faster.
 void warn_of_missing_library(const std::string& name);
 
-// May products (matmul) and convolutions of float32 be computed from factors rounded to ten bits?
-struct Precision {
-  bool tf32_products = false, tf32_convolutions = true;
-  bool cudnn = true;  // torch.backends.cudnn.enabled
-  bool deterministic = false;
-};
-extern Precision precision;
-
 }  // namespace lampas::cuda

@@ -138,21 +138,6 @@ PyObject* missing_library(PyObject*, PyObject* name) {
   });
 }
 
-// _cuda_set_precision(name, on): the switches of torch.backends
-PyObject* set_precision(PyObject*, PyObject* args) {
-  const char* name;
-  int on;
-  if (!PyArg_ParseTuple(args, "sp", &name, &on)) return nullptr;
-  std::string_view which = name;
-  cuda::Precision& p = cuda::precision;
-  bool& place = which == "tf32_products"   ? p.tf32_products
-                : which == "cudnn"         ? p.cudnn
-                : which == "deterministic" ? p.deterministic
-                                           : p.tf32_convolutions;
-  place = on;
-  Py_RETURN_NONE;
-}
-
 PyMethodDef functions[] = {{"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_program", program, METH_O, nullptr},
                            {"_cuda_compile", compile, METH_VARARGS, nullptr},
@@ -160,7 +145,6 @@ PyMethodDef functions[] = {{"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_architecture", architecture, METH_VARARGS, nullptr},
                            {"_cuda_headers", headers, METH_NOARGS, nullptr},
                            {"_cuda_missing_library", missing_library, METH_O, nullptr},
-                           {"_cuda_set_precision", set_precision, METH_VARARGS, nullptr},
                            {"_cuda_device_count", device_count, METH_NOARGS, nullptr},
                            {"_cuda_why_unavailable", why_unavailable, METH_NOARGS, nullptr},
                            {nullptr, nullptr, 0, nullptr}};

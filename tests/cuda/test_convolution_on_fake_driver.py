@@ -143,7 +143,7 @@ assert dnn.fake_dnn_plans() == 1 and dnn.fake_dnn_executions() == 3
 torch.backends.cudnn.allow_tf32 = False
 F.conv2d(x, w)
 assert dnn.fake_dnn_plans() == 2
-with torch.backends.cudnn.flags(allow_tf32=True):
+with torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
     F.conv2d(x, w)
 assert dnn.fake_dnn_plans() == 2
 with torch.backends.cudnn.flags(enabled=False):
