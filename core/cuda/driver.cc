@@ -2,12 +2,10 @@
 // NVIDIA's wheels, then wherever the system's loader finds them.
 #include "cuda/driver.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
 #include <mutex>
 #include <vector>
 
+#include "cuda/libraries.h"
 #include "runtime/error.h"
 
 namespace lampas::cuda {
@@ -22,48 +20,20 @@ constexpr const char* kNoDriver =
     "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and installed "
     "a driver from http://www.nvidia.com/Download/index.aspx";
 
-struct Entry {
-  const char* name;
-  void** place;
-};
-
-void* open(const char* variable, std::initializer_list<const char*> names,
-           const std::string& folders = "") {
-  if (const char* path = std::getenv(variable)) return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  for (size_t at = 0; at < folders.size();) {
-    size_t end = std::min(folders.find(':', at), folders.size());
-    for (const char* name : names)
-      if (void* found =
-              dlopen((folders.substr(at, end - at) + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL))
-        return found;
-    at = end + 1;
-  }
-  for (const char* name : names)
-    if (void* found = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return found;
-  return nullptr;
-}
-
-// The name of a function that the library lacks, or null.
-const char* fill(void* library, const std::vector<Entry>& entries) {
-  for (const Entry& e : entries)
-    if (!(*e.place = dlsym(library, e.name))) return e.name;
-  return nullptr;
-}
-
 struct Opened {
   Driver table;
   int devices = 0;
   std::string problem;
 
   Opened() {
-    void* library = open("LAMPAS_CUDA_DRIVER", {"libcuda.so.1"});
+    void* library = open_library("LAMPAS_CUDA_DRIVER", {"libcuda.so.1"});
     problem = library ? start(library) : kNoDriver;
   }
 
  private:
   std::string start(void* library) {
 #define ENTRY(name, parameters) {#name, reinterpret_cast<void**>(&table.name)},
-    const char* lacking = fill(library, {LAMPAS_DRIVER(ENTRY)});
+    const char* lacking = fill_table(library, {LAMPAS_DRIVER(ENTRY)});
     int version = 0;
     if (!lacking && table.cuInit(0) == 0 && table.cuDriverGetVersion(&version) == 0 &&
         version >= kOldest && table.cuDeviceGetCount(&devices) == 0 && devices > 0)
@@ -90,11 +60,12 @@ struct Compiler {
   std::string problem;
 
   Compiler() {
-    void* library = open("LAMPAS_NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"},
-                         find_wheels ? find_wheels() : "");
+    void* library =
+        open_library("LAMPAS_NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"},
+                     find_wheels ? find_wheels() : "");
     if (!library) {
       problem = "NVRTC, the compiler of kernels for the GPU, was not found.";
-    } else if (const char* lacking = fill(library, {LAMPAS_NVRTC(ENTRY)})) {
+    } else if (const char* lacking = fill_table(library, {LAMPAS_NVRTC(ENTRY)})) {
       problem = concat("NVRTC on this system is too old: it has no ", lacking, ".");
     }
     if (!problem.empty()) problem += " hint: pip install lampas[cuda] (or nvidia-cuda-nvrtc-cu12)";

@@ -2,6 +2,8 @@
 // operators. Source: A. Vaswani et al., "Attention Is All You Need", 2017.
 #include "cpu/attention.h"
 
+#include "cuda/attention.h"
+#include "cuda/kernels.h"
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "ops/reduce.h"
@@ -87,8 +89,8 @@ Tensor composed(const Tensor& query, const Tensor& key, const Tensor& value, con
 // Batches of heads of one width, and a mask that fits them and wants no gradient.
 bool fuses(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double dropout_p,
            const Options& o) {
-  if (q.dim() != 4 || k.dim() != 4 || v.dim() != 4 || dropout_p > 0 || !q.device().is_cpu())
-    return false;
+  if (q.dim() != 4 || k.dim() != 4 || v.dim() != 4 || dropout_p > 0) return false;
+  if (q.device().is_cuda() ? !cuda::attention_fits(q) : !q.device().is_cpu()) return false;
   int64_t heads = k.size(1), width = q.size(3);
   bool grouped = o.enable_gqa ? heads > 0 && q.size(1) % heads == 0 : q.size(1) == heads;
   if (!is_floating(q.dtype()) || q.numel() == 0 || k.numel() == 0 || !grouped ||
@@ -96,7 +98,7 @@ bool fuses(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
       v.size(2) != k.size(2) || k.size(3) != width || v.size(3) != width)
     return false;
   if (!mask.defined()) return true;
-  if (tape::needs_grad(mask) || mask.dim() > 4 || !mask.device().is_cpu()) return false;
+  if (tape::needs_grad(mask) || mask.dim() > 4 || mask.device() != q.device()) return false;
   Dims full{q.size(0), q.size(1), q.size(2), k.size(2)};
   for (int64_t i = 1; i <= mask.dim(); ++i) {
     int64_t size = mask.size(mask.dim() - i);
@@ -111,8 +113,10 @@ cpu::Heads<T> heads_of(const Tensor& x) {
   return {static_cast<T*>(x.raw()), x.stride(0), x.stride(1), x.stride(2), x.stride(3)};
 }
 
-// 16-bit floats are computed in float.
-Tensor computed(const Tensor& x) { return is_reduced(x.dtype()) ? to(x, DType::Float) : x; }
+// 16-bit floats are computed in float; on a GPU a kernel reads them as they are.
+Tensor computed(const Tensor& x) {
+  return is_reduced(x.dtype()) && !x.device().is_cuda() ? to(x, DType::Float) : x;
+}
 
 Tensor with_columns(const Tensor& x) { return x.stride(3) == 1 ? x : contiguous(x); }
 
@@ -169,6 +173,12 @@ Tensors gradients(const tape::Backward& b, const Options& o) {
          log_sums = b.saved(5), g = with_columns(computed(b.g));
   auto fresh = [](const Tensor& x) { return empty(x.sizes(), x.dtype(), x.device()); };
   Tensor dq = fresh(q), dk = fresh(k), dv = fresh(v);
+  auto back = [type](const Tensor& x) { return x.dtype() == type ? x : to(x, type); };
+  if (q.device().is_cuda()) {
+    cuda::attention_backward(cuda::On{}, dq, dk, dv, q, k, v, mask, y, log_sums, g,
+                             {o.factor(q), o.is_causal});
+    return {dq, dk, dv};
+  }
   auto run = [&](auto tag) {
     using T = decltype(tag);
     cpu::attention_backward<T>(shape_of(q, k, o), heads_of<const T>(q), heads_of<const T>(k),
@@ -177,8 +187,13 @@ Tensors gradients(const tape::Backward& b, const Options& o) {
                                heads_of<T>(dq), heads_of<T>(dk), heads_of<T>(dv));
   };
   q.dtype() == DType::Double ? run(double()) : run(float());
-  auto back = [type](const Tensor& x) { return x.dtype() == type ? x : to(x, type); };
   return {back(dq), back(dk), back(dv)};
+}
+
+const char* node_name(const Tensor& q) {
+  if (q.device().is_cpu()) return "ScaledDotProductFlashAttentionForCpuBackward0";
+  return is_reduced(q.dtype()) ? "ScaledDotProductFlashAttentionBackward0"
+                               : "ScaledDotProductEfficientAttentionBackward0";
 }
 
 Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& given,
@@ -193,18 +208,21 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const 
     y = query.stride(1) < query.stride(2)
             ? transpose(empty(Dims{n, rows, heads, width}, q.dtype(), q.device()), 1, 2)
             : empty(q.sizes(), q.dtype(), q.device());
-    log_sums = empty(Dims{n, heads, rows}, q.dtype(), q.device());
+    log_sums = empty(Dims{n, heads, rows}, cuda::log_sum_type(q.dtype()), q.device());
     auto run = [&](auto tag) {
       using T = decltype(tag);
       cpu::attention<T>(shape_of(q, k, o), heads_of<const T>(q), heads_of<const T>(k),
                         heads_of<const T>(v), mask_of<T>(mask), heads_of<T>(y),
                         static_cast<T*>(log_sums.raw()));
     };
-    q.dtype() == DType::Double ? run(double()) : run(float());
+    if (q.device().is_cuda())
+      cuda::attention(cuda::On{}, y, log_sums, q, k, v, mask, {o.factor(q), o.is_causal});
+    else
+      q.dtype() == DType::Double ? run(double()) : run(float());
     if (y.dtype() != query.dtype()) y = to(y, query.dtype());
   }
   if (tape::needs_grad(query, key, value))
-    tape::record(y, "ScaledDotProductFlashAttentionForCpuBackward0", {query, key, value},
+    tape::record(y, node_name(query), {query, key, value},
                  {query, key, value, given, tape::out(y), log_sums},
                  [o](const tape::Backward& b) -> Tensors {
                    return tape::grad_enabled() ? composed_gradients(b, o) : gradients(b, o);

@@ -3,6 +3,7 @@
 // written once.
 #include "cpu/convolution.h"
 
+#include "cuda/convolution.h"
 #include "ops/formats.h"
 #include "ops/kernel.h"
 #include "ops/reduce.h"
@@ -36,11 +37,15 @@ struct Conv {
 constexpr const char* kNode = "ConvolutionBackward0";
 constexpr const char* kSecondNode = "ConvolutionBackwardBackward0";
 
-// Values as kernels want them; 16-bit floats widened.
+// Kernels of the CPU take 16-bit floats as floats.
+bool is_widened(DType dtype, Device device) { return is_reduced(dtype) && !device.is_cuda(); }
+
+// Values as kernels want them.
 Tensor operand(const Tensor& x, MemoryFormat format = MemoryFormat::Contiguous) {
   if (!x.defined()) return x;
   Tensor plain_x = x.requires_grad() ? plain(x) : x;
-  return contiguous(is_reduced(x.dtype()) ? to(plain_x, DType::Float) : plain_x, format);
+  return contiguous(is_widened(x.dtype(), x.device()) ? to(plain_x, DType::Float) : plain_x,
+                    format);
 }
 
 // How a kernel is given its images: with their channels last where they lie so and it can, else
@@ -48,18 +53,22 @@ Tensor operand(const Tensor& x, MemoryFormat format = MemoryFormat::Contiguous) 
 struct Given {
   ConvShape s;
   MemoryFormat format = MemoryFormat::Contiguous;
+  MemoryFormat weight = MemoryFormat::Contiguous;  // of the weight and its gradient
 
-  Given(cpu::ConvMap map, const Conv& conv, DType dtype) : s(conv.s) {
-    DType wide = is_reduced(dtype) ? DType::Float : dtype;
-    s.last = conv.format != MemoryFormat::Contiguous && cpu::convolves_last(map, s, wide);
+  Given(cpu::ConvMap map, const Conv& conv, const Tensor& x) : s(conv.s) {
+    DType wide = is_reduced(x.dtype()) ? DType::Float : x.dtype();
+    bool on_cuda = x.device().is_cuda();
+    s.last =
+        conv.format != MemoryFormat::Contiguous && (on_cuda || cpu::convolves_last(map, s, wide));
     if (s.last) format = conv.format;
+    if (on_cuda) weight = format;
   }
 };
 
 // A result of these sizes in the format `wanted` from run(its memory), which has the format `made`.
 template <class F>
 Tensor computed(const Tensor& like, Span sizes, MemoryFormat made, MemoryFormat wanted, F&& run) {
-  bool reduced = is_reduced(like.dtype());
+  bool reduced = is_widened(like.dtype(), like.device());
   Tensor y = empty_format(sizes, reduced ? DType::Float : like.dtype(), like.device(), made);
   run(y);
   tape::NoGrad off;
@@ -82,9 +91,9 @@ Tensor to_weight(const Tensor& g, const Tensor& x, const Conv& conv);
 // y = w over x + bias.
 Tensor to_result(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv& conv,
                  const char* node) {
-  Given given(cpu::ConvMap::result, conv, x.dtype());
+  Given given(cpu::ConvMap::result, conv, x);
   Tensor y = computed(x, conv.output(), given.format, conv.format, [&](const Tensor& y) {
-    KERNEL(convolve, y, operand(x, given.format), operand(w), operand(bias), given.s);
+    KERNEL(convolve, y, operand(x, given.format), operand(w, given.weight), operand(bias), given.s);
   });
   if (needs_grad(x, w, bias))
     record(y, node, {x, w, bias}, {x, w}, [conv](const Backward& b) -> Tensors {
@@ -100,9 +109,10 @@ Tensor to_result(const Tensor& x, const Tensor& w, const Tensor& bias, const Con
 // The adjoint in x; with a bias, the transposed convolution of g.
 Tensor to_input(const Tensor& g, const Tensor& w, const Tensor& bias, const Conv& conv,
                 const char* node) {
-  Given given(cpu::ConvMap::input, conv, g.dtype());
+  Given given(cpu::ConvMap::input, conv, g);
   Tensor dx = computed(g, conv.input(), given.format, conv.format, [&](const Tensor& dx) {
-    KERNEL(convolve_input, dx, operand(g, given.format), operand(w), operand(bias), given.s);
+    KERNEL(convolve_input, dx, operand(g, given.format), operand(w, given.weight), operand(bias),
+           given.s);
   });
   if (needs_grad(g, w, bias))
     record(dx, node, {g, w, bias}, {g, w}, [conv](const Backward& b) -> Tensors {
@@ -117,9 +127,8 @@ Tensor to_input(const Tensor& g, const Tensor& w, const Tensor& bias, const Conv
 
 // The adjoint in w.
 Tensor to_weight(const Tensor& g, const Tensor& x, const Conv& conv) {
-  Given given(cpu::ConvMap::weight, conv, g.dtype());
-  constexpr MemoryFormat rows = MemoryFormat::Contiguous;
-  Tensor dw = computed(g, conv.weight(), rows, rows, [&](const Tensor& dw) {
+  Given given(cpu::ConvMap::weight, conv, g);
+  Tensor dw = computed(g, conv.weight(), given.weight, given.weight, [&](const Tensor& dw) {
     KERNEL(convolve_weight, dw, operand(g, given.format), operand(x, given.format), given.s);
   });
   if (needs_grad(g, x))

@@ -2,6 +2,7 @@
 // layer.
 #include "cpu/matmul.h"
 #include "cpu/ordered_sums.h"
+#include "cuda/matmul.h"
 
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
@@ -49,6 +50,8 @@ Matrix matrix_of(const Tensor& x, Tensor& keep) {
 // y (m, n) = or += a (m, k) @ b (k, n), without recording.
 void multiply(Tensor& y, const Tensor& a, const Tensor& b, bool accumulate) {
   if (y.is_meta()) return;
+  if (y.device().is_cuda())
+    return cuda::multiply(cuda::On{}, y, a, b, {}, {1, accumulate ? 1.0 : 0.0});
   require_available(y.device());
   Tensor keep_a, keep_b;
   Matrix x = matrix_of(a, keep_a), z = matrix_of(b, keep_b);
@@ -58,6 +61,7 @@ void multiply(Tensor& y, const Tensor& a, const Tensor& b, bool accumulate) {
 
 void multiply_batches(Tensor& y, const Tensor& a, const Tensor& b) {
   if (y.is_meta() || y.numel() == 0) return;
+  if (y.device().is_cuda()) return cuda::multiply(cuda::On{}, y, a, b);
   require_available(y.device());
   Tensor keep_a, keep_b;
   Matrix x = matrix_of(a, keep_a), z = matrix_of(b, keep_b);
@@ -99,32 +103,47 @@ Tensor combined(const Tensor& x, const Tensor& product, Scalar beta, Scalar alph
 
 bool is_one(const Scalar& s) { return s.to<ComplexDouble>() == ComplexDouble(1); }
 
-// Whether x + a @ b is all there is to do, in real floats of one type.
+// Whether beta * x + alpha * a @ b can be one pass, in real floats of one type: with factors on a
+// GPU only.
 bool adds_plainly(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
                   const Scalar& alpha) {
   auto fits = [&](int64_t back, int64_t size) {
     return x.dim() < back || x.size(x.dim() - back) == 1 || x.size(x.dim() - back) == size;
   };
+  bool factors = (is_one(beta) && is_one(alpha)) ||
+                 (a.device().is_cuda() && !beta.is_complex() && !alpha.is_complex());
   return is_floating(a.dtype()) && x.dtype() == a.dtype() && b.dtype() == a.dtype() &&
-         x.device() == a.device() && b.device() == a.device() && is_one(beta) && is_one(alpha) &&
-         x.dim() <= 2 && fits(1, b.size(1)) && fits(2, a.size(0));
+         x.device() == a.device() && b.device() == a.device() && factors && x.dim() <= 2 &&
+         fits(1, b.size(1)) && fits(2, a.size(0));
 }
 
-// x + a @ b, the product added to x in its own pass.
-Tensor added_product(const Tensor& x, const Tensor& a, const Tensor& b) {
+void multiply_and_add(Tensor& y, const Tensor& x, const Tensor& a, const Tensor& b, double beta,
+                      double alpha) {
+  if (!y.device().is_cuda()) {
+    copy_(y, x);
+    return multiply(y, a, b, true);
+  }
+  bool is_bias = beta == 1 && x.dim() == 1 && x.size(0) == y.size(1);
+  if (!is_bias && beta != 0) copy_(y, x);
+  cuda::multiply(cuda::On{}, y, a, b, is_bias ? contiguous(x) : Tensor(),
+                 {alpha, is_bias ? 0.0 : beta}, "addmm");
+}
+
+// beta * x + alpha * a @ b, the product added to x in its own pass.
+Tensor added_product(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& beta,
+                     const Scalar& alpha) {
   Tensor y = empty(Dims{a.size(0), b.size(1)}, a.dtype(), a.device());
   if (!y.is_meta()) {
     tape::NoGrad off;
-    copy_(y, x);
-    multiply(y, a, b, true);
+    multiply_and_add(y, x, a, b, beta.to<double>(), alpha.to<double>());
   }
   if (needs_grad(x, a, b))
     record(y, "AddmmBackward0", {x, a, b}, {a, b},
-           [sizes = x.sizes()](const Backward& k) -> Tensors {
+           [sizes = x.sizes(), beta, alpha](const Backward& k) -> Tensors {
              Tensor dx, da, db;
-             if (k.needs(0)) dx = sum_to(k.g, sizes);
-             if (k.needs(1)) da = mm(k.g, flipped(k.saved(1)));
-             if (k.needs(2)) db = mm(flipped(k.saved(0)), k.g);
+             if (k.needs(0)) dx = scaled(sum_to(k.g, sizes), beta);
+             if (k.needs(1)) da = scaled(mm(k.g, flipped(k.saved(1))), alpha);
+             if (k.needs(2)) db = scaled(mm(flipped(k.saved(0)), k.g), alpha);
              return {dx, da, db};
            });
   return y;
@@ -248,7 +267,7 @@ Tensor addmm(const Tensor& x, const Tensor& a, const Tensor& b, const Scalar& be
   CHECK(a.dim() == 2, "mat1 must be a matrix, got ", a.dim(), "-D tensor");
   CHECK(b.dim() == 2, "mat2 must be a matrix, got ", b.dim(), "-D tensor");
   check_matrices(a, b);
-  if (adds_plainly(x, a, b, beta, alpha)) return added_product(x, a, b);
+  if (adds_plainly(x, a, b, beta, alpha)) return added_product(x, a, b, beta, alpha);
   return combined_product(x, a, b, beta, alpha, mm);
 }
 
@@ -333,6 +352,24 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   return view(y, sizes);
 }
 
+// y (rows, out), of any shape, = x (rows, in) @ weight^T + bias, without recording.
+static void multiply_linear(const Tensor& y, const Tensor& x, const Tensor& weight,
+                            const Tensor& bias) {
+  int64_t rows = x.size(0), in = weight.size(1), out = weight.size(0);
+  if (y.device().is_cuda())
+    return cuda::multiply(cuda::On{}, view_of(y, Dims{rows, out}, Dims{out, 1}), x,
+                          transpose(weight, 0, 1), bias, {}, "linear");
+  require_available(y.device());
+  Tensor keep_x, keep_w;
+  Matrix a = matrix_of(x, keep_x), w = matrix_of(weight, keep_w);
+  w = {w.data, in, out, w.ld, !w.transposed};
+  Matrix c{y.raw(), rows, out, std::max<int64_t>(out, 1), false};
+  if (bias.defined())
+    cpu::matmul_biased(y.dtype(), a, w, c, bias.raw());
+  else
+    cpu::matmul(y.dtype(), a, w, c, false);
+}
+
 // y = x @ weight^T + bias over the last dimension of x; weight (out, in) or (in,).
 Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> given) {
   Tensor bias = given.value_or(Tensor());
@@ -362,18 +399,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, Optional<Tensor> given) {
   sizes[static_cast<size_t>(d - 1)] = out;
   Tensor y = empty(sizes, x.dtype(), x.device());
   if (!y.is_meta()) {
-    require_available(y.device());
     tape::NoGrad off;
     Tensor flat = d == 2 ? x : reshape(x, Dims{rows, k});
-    Tensor start = fused ? contiguous(bias) : Tensor();
-    Tensor keep_x, keep_w;
-    Matrix a = matrix_of(flat, keep_x), w = matrix_of(weight, keep_w);
-    w = {w.data, k, out, w.ld, !w.transposed};
-    Matrix c{y.raw(), rows, out, std::max<int64_t>(out, 1), false};
-    if (fused)
-      cpu::matmul_biased(y.dtype(), a, w, c, start.raw());
-    else
-      cpu::matmul(y.dtype(), a, w, c, false);
+    multiply_linear(y, flat, weight, fused ? contiguous(bias) : Tensor());
   }
   Tensor added = fused ? bias : Tensor();
   if (needs_grad(x, weight, added)) {

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "cuda/kernels.h"
+#include "cuda/rnn.h"
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
 #include "tape/engine.h"
@@ -67,12 +69,17 @@ Tensors gradients(const RnnShape& s, const Backward& b) {
   Tensor dx = fresh(wide), dg = s.cell == RnnCell::Gru ? fresh(wide) : dx, dh0 = fresh(h0.sizes()),
          dc0 = c0.defined() ? fresh(c0.sizes()) : Tensor(),
          dw = b.needs(W) ? fresh(w.sizes()) : Tensor(), dbias;
-  by_type(w.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    cpu::rnn_backward<T>(s, {raw<T>(dy), raw<T>(dh), raw<T>(dc), raw<T>(h0), raw<T>(c0), raw<T>(w),
-                             raw<T>(y), raw<T>(c), raw<T>(kept), raw<T>(dx), raw<T>(dg),
-                             raw<T>(dh0), raw<T>(dc0), b.needs(H0) || b.needs(C0), raw<T>(dw)});
-  });
+  bool first = b.needs(H0) || b.needs(C0);
+  if (w.device().is_cuda())
+    cuda::rnn_backward(cuda::On{}, s,
+                       {dy, dh, dc, h0, c0, w, y, c, kept, dx, dg, dh0, dc0, first, dw});
+  else
+    by_type(w.dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      cpu::rnn_backward<T>(s, {raw<T>(dy), raw<T>(dh), raw<T>(dc), raw<T>(h0), raw<T>(c0),
+                               raw<T>(w), raw<T>(y), raw<T>(c), raw<T>(kept), raw<T>(dx),
+                               raw<T>(dg), raw<T>(dh0), raw<T>(dc0), first, raw<T>(dw)});
+    });
   if (b.needs(Bias)) dbias = sum_to(view(dg, Dims{s.steps * s.batch, w.size(0)}), Dims{w.size(0)});
   if (!b.needs(H0)) dh0 = {};
   if (!b.needs(C0)) dc0 = {};
@@ -83,9 +90,12 @@ Tensors gradients(const RnnShape& s, const Backward& b) {
 
 bool recurrence_fits(const Tensors& inputs) {
   DType type = inputs[X].dtype();
-  bool fits = type == DType::Float || type == DType::Double;
+  Device device = inputs[X].device();
+  bool fits = (type == DType::Float || type == DType::Double)
+                  ? device.is_cpu() || device.is_cuda()
+                  : is_reduced(type) && device.is_cuda();
   for (const Tensor& x : inputs)
-    if (x.defined()) fits = fits && x.dtype() == type && x.device().is_cpu();
+    if (x.defined()) fits = fits && x.dtype() == type && x.device() == device;
   int64_t hidden = inputs[W].size(1);
   return fits && inputs[X].dim() == 3 && inputs[X].size(1) > 0 && hidden > 0 &&
          inputs[W].size(0) == inputs[X].size(2) && inputs[X].size(2) % hidden == 0 &&
@@ -105,11 +115,14 @@ Tensors recurrence(const Recurrence& r, const Tensors& inputs) {
   Dims all{s.steps, s.batch, s.hidden};
   Tensor y = fresh(all), c = in[C0].defined() ? fresh(all) : Tensor(), kept;
   if (int64_t width = rnn_kept(s.cell)) kept = fresh(Dims{s.steps, s.batch, width * s.hidden});
-  by_type(w.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    cpu::rnn_forward<T>(s, {raw<T>(in[X]), raw<T>(in[H0]), raw<T>(in[C0]), raw<T>(w),
-                            raw<T>(in[Bias]), raw<T>(y), raw<T>(c), raw<T>(kept)});
-  });
+  if (w.device().is_cuda())
+    cuda::rnn_forward(cuda::On{}, s, {in[X], in[H0], in[C0], w, in[Bias], y, c, kept});
+  else
+    by_type(w.dtype(), [&](auto tag) {
+      using T = decltype(tag);
+      cpu::rnn_forward<T>(s, {raw<T>(in[X]), raw<T>(in[H0]), raw<T>(in[C0]), raw<T>(w),
+                              raw<T>(in[Bias]), raw<T>(y), raw<T>(c), raw<T>(kept)});
+    });
   Tensor last_h, last_c;
   {
     tape::NoGrad off;

@@ -19,7 +19,7 @@ struct Recurrence {
 // undefined. Call it only where recurrence_fits().
 Tensors recurrence(const Recurrence& r, const Tensors& inputs);
 
-// Float or double on the CPU, all of one type.
+// Float or double, on a GPU also 16-bit floats; all of one type.
 bool recurrence_fits(const Tensors& inputs);
 
 }  // namespace lampas::ops

@@ -1,6 +1,7 @@
 // What `lampas.cuda` and its tests need of core/cuda. The namespace itself is Python's.
 #include "cpu/pointwise.h"
 #include "cuda/driver.h"
+#include "cuda/libraries.h"
 #include "cuda/pointwise_text.h"
 #include "cuda/program.h"
 #include "python/convert.h"
@@ -128,12 +129,22 @@ PyObject* why_unavailable(PyObject*, PyObject*) {
   return PyUnicode_FromString(cuda::why_unavailable().c_str());
 }
 
+// _cuda_missing_library(name) -> what to install, or "" where it is there
+PyObject* missing_library(PyObject*, PyObject* name) {
+  return guarded([&]() -> PyObject* {
+    const char* text = PyUnicode_AsUTF8(name);
+    if (!text) throw PythonError();
+    return PyUnicode_FromString(cuda::missing_library(text).c_str());
+  });
+}
+
 PyMethodDef functions[] = {{"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_program", program, METH_O, nullptr},
                            {"_cuda_compile", compile, METH_VARARGS, nullptr},
                            {"_cpu_tile", cpu_tile, METH_VARARGS, nullptr},
                            {"_cuda_architecture", architecture, METH_VARARGS, nullptr},
                            {"_cuda_headers", headers, METH_NOARGS, nullptr},
+                           {"_cuda_missing_library", missing_library, METH_O, nullptr},
                            {"_cuda_device_count", device_count, METH_NOARGS, nullptr},
                            {"_cuda_why_unavailable", why_unavailable, METH_NOARGS, nullptr},
                            {nullptr, nullptr, 0, nullptr}};

@@ -2,6 +2,8 @@
 // factories and what is made of those alone.
 #include "python/host_fallback.h"
 
+#include <cstring>
+
 #include "cuda/fallback.h"
 #include "cuda/memory.h"
 #include "ops/copy.h"
@@ -23,11 +25,22 @@ constexpr const char* kOnDevice[] = {
     "ones_like", "full_like", "new_empty", "new_zeros", "new_ones", "new_full",
     // choices among rows
     "div", "clamp", "clamp_min", "clamp_max", "float_power", "float_power_",
+    // products
+    "mm", "bmm", "mv", "dot", "vdot", "outer", "addmm", "baddbmm", "addbmm", "addmv", "addr",
+    "matmul", "linear", "convolution", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "scaled_dot_product_attention", "lstm", "gru",
+    "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
     // gradients and optimizers: made of rows, or refused here so that Python's step of rows is
     // taken
-    "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
-    "fused_nadam_", "fused_radam_", "fused_rmsprop_", "fused_adagrad_", "fused_adadelta_",
-    "fused_rprop_", "fused_asgd_",
+    "total_norm", "scale_all_", "_amp_foreach_non_finite_check_and_unscale_", "_amp_update_scale_",
+    "fused_sgd_", "fused_adam_", "fused_adamax_", "fused_nadam_", "fused_radam_", "fused_rmsprop_",
+    "fused_adagrad_", "fused_adadelta_", "fused_rprop_", "fused_asgd_",
+    // random numbers
+    "uniform_", "normal_", "log_normal_", "exponential_", "cauchy_", "geometric_", "bernoulli_",
+    "random_", "randperm_", "rand", "randn", "randint", "randperm", "rand_like", "randn_like",
+    "randint_like", "normal", "bernoulli", "poisson", "binomial", "_standard_gamma",
+    "_sample_dirichlet", "_check_multinomial", "_multinomial_with_replacement", "dropout",
+    "dropout_", "native_dropout", "rrelu_with_noise", "rrelu", "rrelu_",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
@@ -45,7 +58,7 @@ struct Moved {
 const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get(); }
 
 bool names_cuda(const Parameter& param, PyObject* o) {
-  return param.type == Arg<Device>::name && o != Py_None && to_device(o).is_cuda();
+  return std::strcmp(param.type, Arg<Device>::name) == 0 && o != Py_None && to_device(o).is_cuda();
 }
 
 class HostCall {

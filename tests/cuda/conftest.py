@@ -17,17 +17,34 @@ GENERATIONS = ("sm_75", "sm_80", "sm_90")
 SOURCE = Path(__file__).with_name("fake_driver.cc")
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory):
+def build_library(source, target):
     compiler = os.environ.get("CXX", "c++")
     if not shutil.which(compiler.split()[0]):
         pytest.skip("no C++ compiler")
-    target = tmp_path_factory.mktemp("driver") / "libfake.so"
     flags = ["-std=c++20", "-O1", "-fPIC", "-shared", f'-DTESTS_FOLDER="{SOURCE.parent}"']
-    flags += ["-o", str(target), str(SOURCE), "-ldl"]
+    flags += ["-o", str(target), str(source), "-ldl"]
     done = subprocess.run([*compiler.split(), *flags], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    return build_library(SOURCE, tmp_path_factory.mktemp("driver") / "libfake.so")
+
+
+@pytest.fixture(scope="session")
+def cublaslt(tmp_path_factory):
+    """A cuBLASLt that multiplies on the host (fake_cublaslt.cc)."""
+    target = tmp_path_factory.mktemp("cublaslt") / "libcublasLt.so"
+    return str(build_library(SOURCE.with_name("fake_cublaslt.cc"), target))
+
+
+@pytest.fixture(scope="session")
+def cudnn(tmp_path_factory):
+    """A cuDNN that convolves on the host (fake_cudnn.cc)."""
+    target = tmp_path_factory.mktemp("cudnn") / "libcudnn.so"
+    return str(build_library(SOURCE.with_name("fake_cudnn.cc"), target))
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +94,9 @@ def run(library, kept, check_texts):
             "FAKE_CUDA_FOLDER": str(kept),
             "LAMPAS_CACHE_DIR": str(kept),
             "FAKE": str(library),
+            # Never those of this machine: they would look for a real GPU.
+            "LAMPAS_CUBLASLT": "none",
+            "LAMPAS_CUDNN": "none",
         }
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", source],

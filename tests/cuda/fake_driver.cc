@@ -98,6 +98,14 @@ API void fake_proceed() {
   for (Event* e : events) e->held = false;
 }
 API int fake_blocks() { return int(blocks.size()); }
+// For libraries that play kernels of their own (fake_cublaslt.cc, fake_cudnn.cc).
+API void fake_reach(int on) { Reach::set(on ? PROT_READ | PROT_WRITE : PROT_NONE); }
+API int fake_holds(unsigned long long p, size_t n) {
+  auto after = blocks.upper_bound(p);
+  if (after == blocks.begin()) return 0;
+  auto [start, block] = *--after;
+  return p + n <= start + block.first;
+}
 
 // --- the driver ---
 API int cuInit(unsigned) { return devices() > 0 ? 0 : 100; }
@@ -324,9 +332,9 @@ API int nvrtcCompileProgram(Program* p, int, const char* const*) {
   for (auto& [name, text] : p->headers) std::ofstream(folder + "/" + name) << text;
   std::ofstream(base + ".cc") << p->text;
   const char* compiler = std::getenv("CXX");
-  std::string command = std::string(compiler ? compiler : "c++") +
-                        " -std=c++20 -O0 -w -fPIC -shared -I'" + folder + "' -I'" TESTS_FOLDER "' " + base + ".cc -o " +
-                        base + ".so 2> " + base + ".log";
+  std::string command =
+      std::string(compiler ? compiler : "c++") + " -std=c++20 -O0 -w -fPIC -shared -I'" + folder +
+      "' -I'" TESTS_FOLDER "' " + base + ".cc -o " + base + ".so 2> " + base + ".log";
   int status = std::system(command.c_str());
   std::ifstream log(base + ".log");
   p->log.assign(std::istreambuf_iterator<char>(log), {});
