@@ -9,3 +9,5 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
+#include "cuda/extremes.h"
+#include "cuda/reduce.h"

@@ -28,6 +28,10 @@ constexpr const char* kOnDevice[] = {
     "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
     "fused_nadam_", "fused_radam_", "fused_rmsprop_", "fused_adagrad_", "fused_adadelta_",
     "fused_rprop_", "fused_asgd_",
+    // reductions
+    "sum", "nansum", "mean", "prod", "any", "all", "count_nonzero", "amax", "amin", "hash_tensor",
+    "max", "min", "aminmax", "argmax", "argmin", "logsumexp", "var", "std", "var_mean", "std_mean",
+    "linalg_vector_norm", "dist", "renorm",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
