@@ -2,12 +2,10 @@
 // elements are cut. Choices follow from sizes alone, so that results do not depend on the machine.
 #include "cpu/reduce.h"
 
-#include <algorithm>
-#include <bit>
-
 #include "cuda/kernel_table.h"
 #include "cuda/kernels.h"
 #include "cuda/reduction.h"
+#include "cuda/shares.h"
 #include "runtime/error.h"
 
 namespace lampas::cuda {
@@ -79,11 +77,6 @@ void launch(const Reducing& r, Loop loop, const Arguments& a, Grid grid, Device 
                  static_cast<uint64_t>(loop);
   table->run(
       key, [&] { return kernel_of(r.gather, r.dtype, loop); }, &a, grid, device.index, r.what);
-}
-
-int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t power_of_two(int64_t n) {
-  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
 }
 
 int32_t put_axes(Axis* to, const ReduceAxes& axes, size_t count, const char* what) {
