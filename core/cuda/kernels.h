@@ -11,5 +11,6 @@ struct On {};
 #include "cuda/copy.h"
 #include "cuda/extremes.h"
 #include "cuda/losses.h"
+#include "cuda/normalize.h"
 #include "cuda/reduce.h"
 #include "cuda/softmax.h"

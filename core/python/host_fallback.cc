@@ -36,6 +36,9 @@ constexpr const char* kOnDevice[] = {
     "softmax", "log_softmax", "nll_loss", "cross_entropy", "mse_loss", "l1_loss", "smooth_l1_loss",
     "huber_loss", "soft_margin_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
     "kl_div",
+    // normalisation
+    "batch_norm", "native_batch_norm", "instance_norm", "layer_norm", "native_layer_norm",
+    "rms_norm", "group_norm", "native_group_norm",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
