@@ -9,8 +9,10 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
+#include "cuda/distance.h"
 #include "cuda/extremes.h"
 #include "cuda/losses.h"
 #include "cuda/normalize.h"
 #include "cuda/reduce.h"
+#include "cuda/scan.h"
 #include "cuda/softmax.h"

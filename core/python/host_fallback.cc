@@ -31,7 +31,7 @@ constexpr const char* kOnDevice[] = {
     // reductions
     "sum", "nansum", "mean", "prod", "any", "all", "count_nonzero", "amax", "amin", "hash_tensor",
     "max", "min", "aminmax", "argmax", "argmin", "logsumexp", "var", "std", "var_mean", "std_mean",
-    "linalg_vector_norm", "dist", "renorm",
+    "linalg_vector_norm", "dist", "renorm", "cdist",
     // softmax and losses
     "softmax", "log_softmax", "nll_loss", "cross_entropy", "mse_loss", "l1_loss", "smooth_l1_loss",
     "huber_loss", "soft_margin_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
@@ -39,6 +39,8 @@ constexpr const char* kOnDevice[] = {
     // normalisation
     "batch_norm", "native_batch_norm", "instance_norm", "layer_norm", "native_layer_norm",
     "rms_norm", "group_norm", "native_group_norm",
+    // running results
+    "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
