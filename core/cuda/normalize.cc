@@ -36,6 +36,9 @@ enum class Kernel : uint8_t {
   BackwardHeld2,
   BackwardHeld4,
   BackwardLong,
+  BackwardSummed1,
+  BackwardSummed2,
+  BackwardSummed4,
   RowParameters,
   JoinParameters,
   Runs,
@@ -52,6 +55,9 @@ constexpr const char* kTexts[] = {"rows_held<$, %, 1>",          "rows_held<$, %
                                   "rows_held<$, %, 4>",          "rows_long<$, %>",
                                   "rows_backward_held<$, %, 1>", "rows_backward_held<$, %, 2>",
                                   "rows_backward_held<$, %, 4>", "rows_backward_long<$, %>",
+                                  "rows_backward_summed<$, %, 1>",
+                                  "rows_backward_summed<$, %, 2>",
+                                  "rows_backward_summed<$, %, 4>",
                                   "row_parameters<$>",           "join_parameters<compute_t<$>, #>",
                                   "apply_runs<$, false, %>",     "apply_runs<$, true, %>",
                                   "apply_columns<$, false, %>",  "apply_columns<$, true, %>",
@@ -125,6 +131,19 @@ void normalize_rows(On, const Tensor& y, const Tensor& mean, const Tensor& rstd,
 
 namespace {
 
+// Sums of `parts` parts of the rows: `fill` finds them, then they are joined.
+template <class Fill>
+void with_parts(Arguments& a, int64_t parts, const Tensor& x, const Tensor& dweight,
+                const Tensor& dbias, const char* what, Fill&& fill) {
+  int64_t wide = x.dtype() == DType::Double ? 8 : 4;
+  Tensor partial = empty(Dims{parts * 2 * a.n * wide}, DType::UInt8, x.device());
+  a.partial = partial.raw(), a.parts = parts;
+  a.dweight = written(dweight), a.dbias = written(dbias);
+  fill();
+  launch(Kernel::JoinParameters, {x.dtype(), DType::Float, type_of(dweight, dbias)}, a,
+         {.x = blocks_for(a.n, 32)}, x.device(), what);
+}
+
 void row_parameters(Arguments& a, const Tensor& x, const Tensor& dweight, const Tensor& dbias,
                     const char* what) {
   int64_t packs = ceiling(a.n, width_of(x));
@@ -132,14 +151,32 @@ void row_parameters(Arguments& a, const Tensor& x, const Tensor& dweight, const 
   int64_t tiles = ceiling(packs, a.group), down = 256 / a.group;
   // A part has a few rows for every thread, and there are parts enough to fill a GPU.
   a.part = std::clamp(ceiling(a.rows * std::min(tiles, kBlocks), kBlocks), down * 4, down * 512);
-  a.parts = ceiling(a.rows, a.part);
-  int64_t wide = x.dtype() == DType::Double ? 8 : 4;
-  Tensor partial = empty(Dims{a.parts * 2 * a.n * wide}, DType::UInt8, x.device());
-  a.partial = partial.raw(), a.dweight = written(dweight), a.dbias = written(dbias);
-  Types3 types{x.dtype(), DType::Float, type_of(dweight, dbias)};
-  launch(Kernel::RowParameters, {x.dtype()}, a, {.x = blocks_for(tiles * a.parts, 1)}, x.device(),
-         what);
-  launch(Kernel::JoinParameters, types, a, {.x = blocks_for(a.n, 32)}, x.device(), what);
+  with_parts(a, ceiling(a.rows, a.part), x, dweight, dbias, what, [&] {
+    launch(Kernel::RowParameters, {x.dtype()}, a, {.x = blocks_for(tiles * a.parts, 1)},
+           x.device(), what);
+  });
+}
+
+// dx and the sums for parameters in one pass, where a thread's share of a row is at most 16
+// elements, whose sums it keeps. False: rows are too long.
+bool slopes_and_parameters(Arguments& a, const Tensor& x, const Tensor& weight,
+                           const Tensor& dweight, const Tensor& dbias, const char* what) {
+  constexpr int64_t kMost = 256, kRows = 16;  // threads of a row; rows of a part, at least
+  int64_t packs = ceiling(a.n, width_of(x)), each = 1;
+  if (packs > 32) each = width_of(x) > 4 ? 2 : 4;
+  int64_t group = power_of_two(ceiling(packs, each));
+  if (group > kMost) return false;
+  int64_t threads = std::max<int64_t>(group, 256);
+  int64_t parts = std::min(ceiling(a.rows, threads / group * kRows), kBlocks / 2);
+  a.group = static_cast<int32_t>(group);
+  int step = each == 1 ? 0 : each == 2 ? 1 : 2;
+  auto kernel = static_cast<Kernel>(static_cast<int>(Kernel::BackwardSummed1) + step);
+  with_parts(a, parts, x, dweight, dbias, what, [&] {
+    launch(kernel, {x.dtype(), type_of(weight, Tensor())}, a,
+           {.x = blocks_for(parts, 1), .threads = static_cast<unsigned>(threads)}, x.device(),
+           what);
+  });
+  return true;
 }
 
 }  // namespace
@@ -153,14 +190,16 @@ void normalize_rows_backward(On, const Tensor& g, const Tensor& dx, const Tensor
   a.x = x.raw(), a.g = g.raw(), a.mean = mean.data<double>(), a.rstd = rstd.data<double>();
   put_parameters(a, weight, Tensor());
   a.n = n, a.rows = x.numel() / n, a.centred = centred;
+  bool parameters = dweight.defined() || dbias.defined();
   if (dx.defined()) {
     a.y = dx.raw();
+    if (parameters && slopes_and_parameters(a, x, weight, dweight, dbias, what)) return;
     RowShare share = RowShare::held(ceiling(n, width_of(x)));
     a.group = static_cast<int32_t>(share.group);
     launch(held(Kernel::BackwardHeld1, share), {x.dtype(), type_of(weight, Tensor())}, a,
            share.grid(a.rows), x.device(), what);
   }
-  if (dweight.defined() || dbias.defined()) row_parameters(a, x, dweight, dbias, what);
+  if (parameters) row_parameters(a, x, dweight, dbias, what);
 }
 
 // --- channels and groups ---

@@ -50,33 +50,26 @@ constexpr const char* kNames[] = {
 
 enum class Loop : uint8_t { Rows, Columns, WideColumns, Parts };
 
-FamilyKernel kernel_of(Gather gather, DType dtype, Loop loop) {
+FamilyKernel kernel_of(Gather gather, DType dtype, Loop loop, bool plain) {
   std::string element = device_type(dtype), row;
   for (const char* c = row_text(gather); *c; ++c) row += *c == '$' ? element : std::string(1, *c);
-  std::string text;
-  switch (loop) {
-    case Loop::Rows:
-      text = concat("reduce_rows<", row, ", ", element, ">");
-      break;
-    case Loop::Columns:
-      text = concat("reduce_columns<", row, ", ", element, ", 1>");
-      break;
-    case Loop::WideColumns:
-      text = concat("reduce_columns<", row, ", ", element, ", kWidth<", element, ">>");
-      break;
-    case Loop::Parts:
-      text = concat("reduce_parts<", row, ">");
-      break;
-  }
-  return {"reduce", "ReduceArguments", text};
+  if (loop == Loop::Parts) return {"reduce", "ReduceArguments", concat("reduce_parts<", row, ">")};
+  std::string width;
+  if (loop == Loop::Columns) width = ", 1";
+  if (loop == Loop::WideColumns) width = concat(", kWidth<", element, ">");
+  return {"reduce", "ReduceArguments",
+          concat(loop == Loop::Rows ? "reduce_rows<" : "reduce_columns<", row, ", ", element, width,
+                 plain ? ", true>" : ", false>")};
 }
 
+// Plain: one axis is reduced, and where rows are, its elements are neighbours.
 void launch(const Reducing& r, Loop loop, const Arguments& a, Grid grid, Device device) {
+  bool plain = a.outer == 1 && (loop != Loop::Rows || a.step == 1);
   static auto* table = new KernelTable;
   uint64_t key = static_cast<uint64_t>(r.gather) << 16 | static_cast<uint64_t>(r.dtype) << 8 |
-                 static_cast<uint64_t>(loop);
+                 static_cast<uint64_t>(loop) << 1 | static_cast<uint64_t>(plain);
   table->run(
-      key, [&] { return kernel_of(r.gather, r.dtype, loop); }, &a, grid, device.index, r.what);
+      key, [&] { return kernel_of(r.gather, r.dtype, loop, plain); }, &a, grid, device.index, r.what);
 }
 
 int32_t put_axes(Axis* to, const ReduceAxes& axes, size_t count, const char* what) {

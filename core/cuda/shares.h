@@ -20,7 +20,7 @@ struct RowShare {
   int64_t each, group;
 
   static RowShare held(int64_t packs) {
-    constexpr int64_t kMost = 1024, kLong = 512;
+    constexpr int64_t kMost = 512, kLong = 512;  // 512 threads may have 128 registers each
     int64_t each = packs <= 4 ? 1 : packs <= 16 ? 2 : 4, group = power_of_two(ceiling(packs, each));
     return group > kMost ? RowShare{0, kLong} : RowShare{each, group};
   }

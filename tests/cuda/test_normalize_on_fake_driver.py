@@ -23,11 +23,12 @@ def test_rows(run, dtype):
         + f"""
 dtype = torch.{dtype}
 for shape, n in (((5, 7), 1), ((70, 13), 1), ((2, 3, 5, 4), 2), ((4, 1030), 1), ((3, 34_000), 1), ((0, 5), 1),
-                 ((1,), 1), ((300, 24), 1)):
+                 ((1,), 1), ((300, 24), 1), ((40, 600), 1)):
     x, w, b = draw(shape, dtype) + 3, draw(shape[-n:], dtype), draw(shape[-n:], dtype)
     last = shape[-n:]
     both(lambda x, w, b: F.layer_norm(x, last, w, b), x, w, b, grad=True)
     both(lambda x: F.layer_norm(x, last), x, grad=True)
+    both(lambda w, b: F.layer_norm(x.to(w.device), last, w, b), w, b, grad=True)
     both(lambda x, w: F.rms_norm(x, last, w), x, w, grad=True)
     both(lambda x: F.rms_norm(x, last, eps=1e-3), x)
 if dtype in (torch.float16, torch.bfloat16):  # parameters in float

@@ -6,7 +6,7 @@ import pytest
 from both_devices import BOTH
 
 FULL = os.environ.get("LAMPAS_TEST_FULL") == "1"
-DTYPES = ["float32", "float16", "int64", "bool"] if not FULL else [
+DTYPES = ["float32", "int64"] if not FULL else [
     "float32", "float64", "float16", "bfloat16", "uint8", "int8", "int16", "int32", "int64", "bool",
     "complex64", "complex128",
 ]  # fmt: skip
@@ -72,7 +72,7 @@ both(lambda x: torch.dist(x, x.flip(0) if x.is_cpu else x.cpu().flip(0).cuda(), 
 
 
 @pytest.mark.parametrize(
-    "dtype", ["float32", "float16"] if not FULL else ["float32", "float64", "float16", "bfloat16"]
+    "dtype", ["float16"] if not FULL else ["float32", "float64", "float16", "bfloat16"]
 )
 def test_rows(run, dtype):
     run(

@@ -78,22 +78,23 @@ LAMPAS_INLINE A group_reduce(A a, int group, F join) {
   }
   return a;
 }
-// Over the block, a power of two of threads.
-template <class A, class F>
-LAMPAS_INLINE A block_reduce(A a, F join) {
-  __shared__ A slots[32];
-  int warps = static_cast<int>(blockDim.x / 32);
-  a = group_reduce(a, 32, join);
-  if (warps <= 1) return a;
-  __syncthreads();  // the slots may still be read from the last time
-  if (threadIdx.x % 32 == 0) slots[threadIdx.x / 32] = a;
-  __syncthreads();
-  return group_reduce(slots[threadIdx.x % static_cast<unsigned>(warps)], warps, join);
-}
-// Over `group` threads: up to 32, or the whole block.
+// Over groups of `group` neighbouring threads, a power of two; beyond 32 all of the block take part,
+// each in its group.
 template <class A, class F>
 LAMPAS_INLINE A reduce_among(A a, int group, F join) {
-  return group <= 32 ? group_reduce(a, group, join) : block_reduce(a, join);
+  __shared__ A slots[32];
+  if (group <= 32) return group_reduce(a, group, join);
+  int warps = group / 32, warp = static_cast<int>(threadIdx.x) / 32;
+  int lane = static_cast<int>(threadIdx.x) % 32;
+  a = group_reduce(a, 32, join);
+  __syncthreads();  // the slots may still be read from the last time
+  if (lane == 0) slots[warp] = a;
+  __syncthreads();
+  return group_reduce(slots[(warp & ~(warps - 1)) + (lane & (warps - 1))], warps, join);
+}
+template <class A, class F>
+LAMPAS_INLINE A block_reduce(A a, F join) {
+  return reduce_among(a, static_cast<int>(blockDim.x), join);
 }
 
 struct Plus {

@@ -128,7 +128,7 @@ LAMPAS_INLINE void rows_long(const NormalizeArguments& a) {
   typename R::Acc acc[V];
 #pragma unroll
   for (int j = 0; j < V; ++j) {
-    acc[j] = R::start();
+    acc[j] = R::start(0);
     acc[j].n = a.centred ? 0 : 1;  // differences from zero
   }
   for (int64_t i = static_cast<int64_t>(at.lane) * V; i < a.n; i += step) {
@@ -213,6 +213,70 @@ LAMPAS_INLINE void rows_backward_held(const NormalizeArguments& a) {
     int64_t i = static_cast<int64_t>(at.lane + k * a.group) * V;
     if (i < n) slope.write(sum, gs[k], xs[k], static_cast<T*>(a.y) + first, i);
   }
+}
+// The same, and the sums for parameters beside it: a block moves over rows and keeps the sums of its
+// columns, one part of those that are joined later.
+template <class T, class W, int K>
+LAMPAS_INLINE void rows_backward_summed(const NormalizeArguments& a) {
+  constexpr int V = kWidth<T>;
+  using C = compute_t<T>;
+  __shared__ Two<C> slots[256];
+  int lane = static_cast<int>(threadIdx.x) & (a.group - 1);
+  int own = static_cast<int>(threadIdx.x) / a.group, rows = static_cast<int>(blockDim.x) / a.group;
+  Two<C> sums[K][V] = {};
+  int64_t step = static_cast<int64_t>(gridDim.x) * rows;
+  for (int64_t base = static_cast<int64_t>(blockIdx.x) * rows; base < a.rows; base += step) {
+    bool inside = base + own < a.rows;  // threads without a row go along, for the barriers
+    int64_t n = inside ? a.n : 0, row = inside ? base + own : 0, first = row * a.n;
+    const T *g = static_cast<const T*>(a.g) + first, *x = static_cast<const T*>(a.x) + first;
+    Neighbours<T, V> gs[K], xs[K];
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      int64_t i = static_cast<int64_t>(lane + k * a.group) * V;
+      gs[k] = load<V>(g + i, n - i);
+      xs[k] = load<V>(x + i, n - i);
+    }
+    RowSlope<T, W> slope{a, static_cast<C>(a.mean[row]), static_cast<C>(a.rstd[row])};
+    Two<C> sum{0, 0};
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      int64_t i = static_cast<int64_t>(lane + k * a.group) * V;
+      if (i >= n) continue;
+      slope.gather(sum, gs[k], xs[k], i);
+#pragma unroll
+      for (int j = 0; j < V; ++j) {
+        C gj = convert<C>(gs[k].v[j]);
+        sums[k][j].g += gj;
+        sums[k][j].gx += gj * ((convert<C>(xs[k].v[j]) - slope.mean) * slope.rstd);
+      }
+    }
+    sum = reduce_among(sum, a.group, JoinTwo<C>{});
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      int64_t i = static_cast<int64_t>(lane + k * a.group) * V;
+      if (i < n) slope.write(sum, gs[k], xs[k], static_cast<T*>(a.y) + first, i);
+    }
+  }
+  C* to = static_cast<C*>(a.partial) + static_cast<int64_t>(blockIdx.x) * 2 * a.n;
+#pragma unroll
+  for (int k = 0; k < K; ++k)
+#pragma unroll
+    for (int j = 0; j < V; ++j) {
+      int64_t column = static_cast<int64_t>(lane + k * a.group) * V + j;
+      Two<C> sum = sums[k][j];
+      if (rows > 1) {
+        slots[threadIdx.x] = sum;
+        __syncthreads();
+        for (int w = rows / 2; w > 0; w /= 2) {
+          if (own < w) {
+            sum = JoinTwo<C>{}(sum, slots[threadIdx.x + static_cast<unsigned>(w * a.group)]);
+            slots[threadIdx.x] = sum;
+          }
+          __syncthreads();
+        }
+      }
+      if (own == 0 && column < a.n) to[column] = sum.gx, to[a.n + column] = sum.g;
+    }
 }
 template <class T, class W>
 LAMPAS_INLINE void rows_backward_long(const NormalizeArguments& a) {

@@ -36,6 +36,7 @@ struct ReducePlace {
 };
 LAMPAS_INLINE ReducePlace place_of(const ReduceAxis* axes, int rank, int64_t index) {
   ReducePlace at{0, 0};
+#pragma unroll 1
   for (int d = 0; d < rank; ++d) {
     int64_t i = index;
     if (d + 1 < rank) {
@@ -57,130 +58,173 @@ LAMPAS_INLINE typename R::C centre_at(const ReduceArguments& a, int64_t at) {
     return typename R::C{};
 }
 
-template <class R, class T>
-LAMPAS_INLINE void reduce_rows(const ReduceArguments& a) {
-  constexpr int V = kWidth<T>, U = sizeof(T) == 1 ? 2 : R::paired ? 2 : 4;
+// The elements of one result that a thread adds to V accumulators, access by access.
+template <class R, class T, int V>
+struct Gathered {
   using X = typename R::X;
-  int64_t part = blockIdx.x % a.parts, first = blockIdx.x / a.parts;
+  using Acc = typename R::Acc;
+  Acc acc[V];
+  typename R::C c[V];
+
+  LAMPAS_INLINE void start(int64_t first, int64_t step) {
+#pragma unroll
+    for (int k = 0; k < V; ++k) acc[k] = R::start(first + k * step);
+  }
+  LAMPAS_INLINE void add(const Neighbours<T, V>& xs, const Neighbours<T, V>& others, double p,
+                         int64_t index, int64_t step) {
+#pragma unroll
+    for (int k = 0; k < V; ++k)
+      R::add(acc[k], convert<X>(xs.v[k]), convert<X>(others.v[k]), c[k], p, index + k * step);
+  }
+  LAMPAS_INLINE void add(const Neighbours<T, V>& xs, const Neighbours<T, V>& others, double p,
+                         int64_t index, int valid) {
+#pragma unroll
+    for (int k = 0; k < V; ++k)
+      if (k < valid)
+        R::add(acc[k], convert<X>(xs.v[k]), convert<X>(others.v[k]), c[k], p, index + k);
+  }
+};
+template <int V, class T>
+LAMPAS_INLINE bool is_aligned(const T* p) {
+  return reinterpret_cast<uint64_t>(p) % sizeof(Neighbours<T, V>) == 0;
+}
+template <int V, class T>
+LAMPAS_INLINE Neighbours<T, V> load_whole(const T* p, bool aligned) {
+  if (aligned) return *reinterpret_cast<const Neighbours<T, V>*>(p);
+  Neighbours<T, V> x;
+#pragma unroll
+  for (int k = 0; k < V; ++k) x.v[k] = p[k];
+  return x;
+}
+
+// Plain: the elements of a result are neighbours.
+template <class R, class T, bool Plain>
+LAMPAS_INLINE void reduce_rows(const ReduceArguments& a) {
+  constexpr int V = kWidth<T>, U = R::paired || sizeof(T) == 1 ? 2 : 4;
+  int64_t first = blockIdx.x / a.parts, part = blockIdx.x - first * a.parts;
   int group = a.group, lane = static_cast<int>(threadIdx.x) & (group - 1);
-  int64_t row = first * (blockDim.x / group) + threadIdx.x / group;
+  int64_t row = first * (blockDim.x / static_cast<unsigned>(group)) +
+                threadIdx.x / static_cast<unsigned>(group);
   bool inside = row < a.rows;  // threads without a row go along, for the shuffles
   ReducePlace place = place_of(a.kept, a.kept_rank, inside ? row : 0);
   const T* x = static_cast<const T*>(a.x) + place.in;
-  const T* other = static_cast<const T*>(a.other) + (R::paired ? place.in : 0);
-  typename R::C c = centre_at<R>(a, place.out);
-  typename R::Acc acc[V];
+  const T* other = R::paired ? static_cast<const T*>(a.other) + place.in : x;
+  Gathered<R, T, V> found;
+  found.c[0] = centre_at<R>(a, place.out);
 #pragma unroll
-  for (int k = 0; k < V; ++k) acc[k] = R::start();
+  for (int k = 1; k < V; ++k) found.c[k] = found.c[0];
 
-  int64_t end = (part + 1) * a.part, all = a.outer * a.packs;
+  int64_t end = (part + 1) * a.part, all = a.outer * a.packs, q = part * a.part + lane;
   end = !inside ? 0 : end < all ? end : all;
-  for (int64_t q = part * a.part + lane; q < end; q += U * group) {
-    Neighbours<T, V> xs[U], others[R::paired ? U : 1];
-    int64_t index[U];
-    int valid[U];
+  int64_t run_of = Plain ? 0 : q / (a.packs ? a.packs : 1);
+  found.start(q < end ? run_of * a.run + (q - run_of * a.packs) * V : kNowhere, q < end ? 1 : 0);
+  if constexpr (Plain) {
+    bool aligned = is_aligned<V>(x) && is_aligned<V>(other);
+    int64_t whole = a.run / V < end ? a.run / V : end;
+    for (; q + (U - 1) * group < whole; q += U * group) {
+      Neighbours<T, V> xs[U], others[R::paired ? U : 1];
 #pragma unroll
-    for (int u = 0; u < U; ++u) {
-      int64_t at = q + u * group, o = 0, offset = 0;
-      index[u] = valid[u] = 0;
-      if (at >= end) continue;
-      if (a.outer != 1) {
-        o = at / a.packs;
-        at -= o * a.packs;
-        offset = place_of(a.reduced, a.reduced_rank, o).in;
+      for (int u = 0; u < U; ++u) {
+        xs[u] = load_whole<V>(x + (q + u * group) * V, aligned);
+        if constexpr (R::paired) others[u] = load_whole<V>(other + (q + u * group) * V, aligned);
       }
-      int64_t k = at * V;
-      int64_t left = a.run - k;
-      valid[u] = left < V ? static_cast<int>(left) : V;
-      index[u] = o * a.run + k;
-      offset += k * a.step;
+#pragma unroll
+      for (int u = 0; u < U; ++u)
+        found.add(xs[u], R::paired ? others[u % (R::paired ? U : 1)] : xs[u], a.p,
+                  (q + u * group) * V, int64_t{1});
+    }
+    for (; q < end; q += group) {
+      int64_t k = q * V, left = a.run - k;
+      found.add(load<V>(x + k, left), load<V>(other + k, left), a.p, k,
+                left < V ? static_cast<int>(left) : V);
+    }
+  } else {
+#pragma unroll 2
+    for (; q < end; q += group) {
+      int64_t o = a.outer == 1 ? 0 : q / a.packs, k = (q - o * a.packs) * V, left = a.run - k;
+      int64_t at = k * a.step;
+      if (a.outer != 1) at += place_of(a.reduced, a.reduced_rank, o).in;
+      int valid = left < V ? static_cast<int>(left) : V;
+      Neighbours<T, V> xs, others;
       if (a.step == 1) {
-        xs[u] = load<V>(x + offset, left);
-        if constexpr (R::paired) others[u] = load<V>(other + offset, left);
+        xs = load<V>(x + at, left);
+        others = R::paired ? load<V>(other + at, left) : xs;
       } else {
 #pragma unroll
         for (int j = 0; j < V; ++j) {
-          if (j >= valid[u]) continue;
-          xs[u].v[j] = x[offset + j * a.step];
-          if constexpr (R::paired) others[u].v[j] = other[offset + j * a.step];
+          xs.v[j] = j < valid ? x[at + j * a.step] : T{};
+          others.v[j] = R::paired && j < valid ? other[at + j * a.step] : T{};
         }
       }
+      found.add(xs, others, a.p, o * a.run + k, valid);
     }
-#pragma unroll
-    for (int u = 0; u < U; ++u)
-#pragma unroll
-      for (int j = 0; j < V; ++j)
-        if (j < valid[u])
-          R::add(acc[j], convert<X>(xs[u].v[j]), convert<X>(others[R::paired ? u : 0].v[j]), c, a.p,
-                 index[u] + j);
   }
-  typename R::A total = R::close(acc[0]);
+  typename R::A total = R::close(found.acc[0]);
 #pragma unroll
-  for (int k = 1; k < V; ++k) total = R::combine(total, R::close(acc[k]));
+  for (int k = 1; k < V; ++k) total = R::combine(total, R::close(found.acc[k]));
   auto join = [](typename R::A l, typename R::A r) { return R::combine(l, r); };
   total = reduce_among(total, group, join);
   if (!inside || lane != 0) return;
   if (a.parts == 1)
-    R::finish(a, place.out, total, c);
+    R::finish(a, place.out, total, found.c[0]);
   else
     static_cast<typename R::A*>(a.partial)[row * a.parts + part] = total;
 }
 
 // V neighbouring columns to a thread; what threads above each other have found is joined in memory
-// of the block.
-template <class R, class T, int V>
+// of the block. Plain: one axis is reduced.
+template <class R, class T, int V, bool Plain>
 LAMPAS_INLINE void reduce_columns(const ReduceArguments& a) {
-  constexpr int U = V * sizeof(T) >= 8 && !R::paired ? 4 : 8 / (R::paired ? 2 : 1);
-  using X = typename R::X;
+  constexpr int U = !Plain || R::paired ? 2 : V * sizeof(T) >= 8 ? 4 : 8;
   using A = typename R::A;
   __shared__ A slots[256];
   int across = a.group, down = static_cast<int>(blockDim.x) / across;
-  int tx = static_cast<int>(threadIdx.x) & (across - 1),
-      ty = static_cast<int>(threadIdx.x) / across;
-  int64_t part = blockIdx.x % a.parts, tile = blockIdx.x / a.parts;
+  int tx = static_cast<int>(threadIdx.x) & (across - 1);
+  int ty = static_cast<int>(threadIdx.x) / across;
+  int64_t tile = blockIdx.x / a.parts, part = blockIdx.x - tile * a.parts;
   int64_t tiles = (a.lanes + across * V - 1) / (across * V), row = tile / tiles;
   int64_t column = ((tile - row * tiles) * across + tx) * V;
   bool inside = column < a.lanes;
+  int64_t safe = inside ? column : 0;
   ReducePlace place = place_of(a.kept, a.kept_rank, row);
-  const T* x = static_cast<const T*>(a.x) + place.in + (inside ? column : 0) * a.lane_in;
-  const T* other = static_cast<const T*>(a.other) +
-                   (R::paired ? place.in + (inside ? column : 0) * a.lane_in : 0);
-  int64_t out = place.out + (inside ? column : 0) * a.lane_out;
-  typename R::C c[V];
-  typename R::Acc acc[V];
+  int64_t in = place.in + safe * a.lane_in, out = place.out + safe * a.lane_out;
+  const T* x = static_cast<const T*>(a.x) + in;
+  const T* other = R::paired ? static_cast<const T*>(a.other) + in : x;
+  bool aligned = is_aligned<V>(x) && is_aligned<V>(other) && (V == 1 || Plain) &&
+                 (a.step * static_cast<int64_t>(sizeof(T))) % sizeof(Neighbours<T, V>) == 0;
+  Gathered<R, T, V> found;
 #pragma unroll
-  for (int k = 0; k < V; ++k) acc[k] = R::start(), c[k] = centre_at<R>(a, out + k * a.lane_out);
+  for (int k = 0; k < V; ++k) found.c[k] = centre_at<R>(a, out + k * a.lane_out);
 
-  int64_t end = (part + 1) * a.part;
+  int64_t end = (part + 1) * a.part, r = part * a.part + ty;
   end = !inside ? 0 : end < a.count ? end : a.count;
-  for (int64_t r = part * a.part + ty; r < end; r += U * down) {
+  found.start(r < end ? r : kNowhere, 0);
+  auto offset_of = [&](int64_t at) {
+    if (Plain || a.outer == 1) return at * a.step;
+    int64_t o = at / a.run;
+    return (at - o * a.run) * a.step + place_of(a.reduced, a.reduced_rank, o).in;
+  };
+  for (; r + (U - 1) * down < end; r += U * down) {
     Neighbours<T, V> xs[U], others[R::paired ? U : 1];
 #pragma unroll
     for (int u = 0; u < U; ++u) {
-      int64_t at = r + u * down;
-      if (at >= end) continue;
-      int64_t o = 0, offset = 0;
-      if (a.outer != 1) {
-        o = at / a.run;
-        at -= o * a.run;
-        offset = place_of(a.reduced, a.reduced_rank, o).in;
-      }
-      offset += at * a.step;
-      xs[u] = load<V>(x + offset, V);
-      if constexpr (R::paired) others[u] = load<V>(other + offset, V);
+      int64_t at = offset_of(r + u * down);
+      xs[u] = load_whole<V>(x + at, Plain ? aligned : is_aligned<V>(x + at));
+      if constexpr (R::paired)
+        others[u] = load_whole<V>(other + at, Plain ? aligned : is_aligned<V>(other + at));
     }
 #pragma unroll
-    for (int u = 0; u < U; ++u) {
-      if (r + u * down >= end) continue;
-#pragma unroll
-      for (int k = 0; k < V; ++k)
-        R::add(acc[k], convert<X>(xs[u].v[k]), convert<X>(others[R::paired ? u : 0].v[k]), c[k],
-               a.p, r + u * down);
-    }
+    for (int u = 0; u < U; ++u)
+      found.add(xs[u], R::paired ? others[u % (R::paired ? U : 1)] : xs[u], a.p, r + u * down,
+                int64_t{0});
+  }
+  for (; r < end; r += down) {
+    int64_t at = offset_of(r);
+    found.add(load<V>(x + at, V), load<V>(other + at, V), a.p, r, int64_t{0});
   }
 #pragma unroll
   for (int k = 0; k < V; ++k) {
-    A total = R::close(acc[k]);
+    A total = R::close(found.acc[k]);
     if (down > 1) {
       slots[threadIdx.x] = total;
       __syncthreads();
@@ -194,7 +238,7 @@ LAMPAS_INLINE void reduce_columns(const ReduceArguments& a) {
     }
     if (!inside || ty != 0) continue;
     if (a.parts == 1)
-      R::finish(a, out + k * a.lane_out, total, c[k]);
+      R::finish(a, out + k * a.lane_out, total, found.c[k]);
     else
       static_cast<A*>(a.partial)[(row * a.lanes + column + k) * a.parts + part] = total;
   }

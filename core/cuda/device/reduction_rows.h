@@ -40,6 +40,9 @@ struct Highest {
   }
 };
 
+// The place of an element that is not there.
+constexpr int64_t kNowhere = 0x7fffffffffffffff;
+
 // The columns `sum` and `centre` and the vocabulary of reduce.def, as cpu/simd/reduce_rows.h has
 // them.
 namespace reduction {
@@ -201,7 +204,7 @@ struct Mapped {
   using Centre = typename Row::Centre;
   static constexpr bool centred = Row::centred, paired = false;
   LAMPAS_INLINE static A identity() { return Row::identity(); }
-  LAMPAS_INLINE static Acc start() { return Row::identity(); }
+  LAMPAS_INLINE static Acc start(int64_t) { return Row::identity(); }
   LAMPAS_INLINE static void add(Acc& a, X x, X, C c, double p, int64_t) {
     a = Row::combine(a, Row::map(x, c, p));
   }
@@ -229,18 +232,19 @@ struct Extreme {
   using C = uint8_t;
   using Centre = uint8_t;
   static constexpr bool centred = false, paired = false;
-  LAMPAS_INLINE static A identity() {
-    X worst = Largest ? Lowest::value<X>() : Highest::value<X>();
-    return {worst, Highest::value<int64_t>()};
-  }
-  LAMPAS_INLINE static Acc start() { return identity(); }
+  LAMPAS_INLINE static X worst() { return Largest ? Lowest::value<X>() : Highest::value<X>(); }
+  LAMPAS_INLINE static A identity() { return {worst(), kNowhere}; }
+  // At the first place that will be looked at, so that lines of the worst value have one.
+  LAMPAS_INLINE static Acc start(int64_t first) { return {worst(), first}; }
   // A NaN beats every number; nothing beats a NaN.
   LAMPAS_INLINE static bool beats(X a, X b) {
-    return (Largest ? a > b : a < b) || (a != a && b == b);
+    return !(Largest ? a <= b : a >= b) && b == b;
   }
   // Elements of one thread come in order, so that equal ones change nothing.
   LAMPAS_INLINE static void add(Acc& a, X x, X, C, double, int64_t place) {
-    if (beats(x, a.value) || a.place == Highest::value<int64_t>()) a = {x, place};
+    bool better = beats(x, a.value);
+    a.value = better ? x : a.value;
+    a.place = better ? place : a.place;
   }
   LAMPAS_INLINE static A close(Acc a) { return a; }
   LAMPAS_INLINE static A combine(A a, A b) {
@@ -283,7 +287,7 @@ struct Spread {
   using Centre = uint8_t;
   static constexpr bool centred = false, paired = false;
   LAMPAS_INLINE static A identity() { return {M{}, 0, 0}; }
-  LAMPAS_INLINE static Acc start() { return {X{}, X{}, 0, 0}; }
+  LAMPAS_INLINE static Acc start(int64_t) { return {X{}, X{}, 0, 0}; }
   LAMPAS_INLINE static void add(Acc& a, X x, X, C, double, int64_t) {
     if (a.n == 0) a.first = x;
     X d = x - a.first;
@@ -346,7 +350,7 @@ struct GradientSums {
   using Centre = double;
   static constexpr bool centred = true, paired = true;
   LAMPAS_INLINE static A identity() { return {0, 0}; }
-  LAMPAS_INLINE static Acc start() { return {0, 0}; }
+  LAMPAS_INLINE static Acc start(int64_t) { return {0, 0}; }
   LAMPAS_INLINE static void add(Acc& a, X g, X x, C mean, double, int64_t) {
     a.g += g;
     a.gx += g * (x - mean);
