@@ -12,20 +12,30 @@ struct Arguments {
   const void *x, *lse, *target, *weight;
   int64_t outer, n, inner, ignored, numel;
 };
-enum class Kernel : uint8_t { Pick, Scatter, Check };
+enum class Kernel : uint8_t { Pick, Scatter, Check, Total, Scales };
 
-void launch(Kernel kernel, DType dtype, const Arguments& a, int64_t threads, Device device,
+// `other`: a second type, where the kernel has one.
+void launch(Kernel kernel, DType dtype, DType other, const Arguments& a, Grid grid, Device device,
             const char* what) {
   static auto* table = new KernelTable;
-  constexpr const char* kNames[] = {"pick_losses<", "scatter_losses<", "check_probabilities<"};
+  constexpr const char* kNames[] = {"pick_losses<", "scatter_losses<", "check_probabilities<",
+                                    "total_loss<", "line_scales<"};
   dispatch<Floats>(dtype, what, [](auto) {});
+  bool two = other != DType::Undefined;
+  uint64_t key = static_cast<uint64_t>(kernel) << 16 | static_cast<uint64_t>(other) << 8 |
+                 static_cast<uint64_t>(dtype);
   table->run(
-      static_cast<uint64_t>(kernel) << 8 | static_cast<uint64_t>(dtype),
+      key,
       [&] {
         return FamilyKernel{"losses", "LossArguments",
-                            concat(kNames[static_cast<int>(kernel)], device_type(dtype), ">")};
+                            concat(kNames[static_cast<int>(kernel)], device_type(dtype),
+                                   two ? ", " : "", two ? device_type(other) : "", ">")};
       },
-      &a, {.x = blocks_for(threads, 256), .threads = 256}, device.index, what);
+      &a, grid, device.index, what);
+}
+void launch(Kernel kernel, DType dtype, const Arguments& a, int64_t threads, Device device,
+            const char* what) {
+  launch(kernel, dtype, DType::Undefined, a, {.x = blocks_for(threads, 256)}, device, what);
 }
 
 const void* address(const Tensor& x) { return x.defined() ? x.raw() : nullptr; }
@@ -61,6 +71,26 @@ void scatter_losses(On, const Tensor& dx, const Tensor& target, const Tensor& sc
   launch(Kernel::Scatter, dx.dtype(), a,
          lines.outer * ((lines.n * lines.inner + width - 1) / width), dx.device(),
          "nll_loss_backward");
+}
+
+void total_loss(On, const Tensor& y, const Tensor& total, const Tensor& losses,
+                const Tensor& weights) {
+  Arguments a{};
+  a.y = y.raw(), a.x = losses.raw(), a.weight = weights.raw(), a.numel = losses.numel();
+  if (total.defined()) a.weights = total.raw();
+  unsigned threads = losses.numel() <= 256 ? 64 : 512;
+  launch(Kernel::Total, losses.dtype(), y.dtype(), a, {.threads = threads}, losses.device(),
+         "nll_loss");
+}
+
+void line_scales(On, const Tensor& scale, const Tensor& g, const Tensor& weights,
+                 const Tensor& total) {
+  if (scale.numel() == 0) return;
+  Arguments a{};
+  a.y = scale.raw(), a.x = g.raw(), a.weight = weights.raw(), a.lse = address(total);
+  a.n = g.numel(), a.numel = scale.numel();
+  launch(Kernel::Scales, scale.dtype(), g.dtype(), a, {.x = blocks_for(a.numel, 256)},
+         scale.device(), "nll_loss_backward");
 }
 
 void check_probabilities(On, const Tensor& x) {

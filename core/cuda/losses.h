@@ -16,6 +16,14 @@ void pick_losses(On, const Tensor& losses, const Tensor& weights, const Tensor& 
                  const Lines& lines);
 void scatter_losses(On, const Tensor& dx, const Tensor& target, const Tensor& scale,
                     const Lines& lines);
+// y (a scalar of any float type) = sum(losses), or the mean: over total = sum(weights), which is
+// written where it is defined. For a few thousand losses: one block does it.
+void total_loss(On, const Tensor& y, const Tensor& total, const Tensor& losses,
+                const Tensor& weights);
+// scale = g weights / total, 0 where weights are. g: one element, or as many; total may be
+// undefined.
+void line_scales(On, const Tensor& scale, const Tensor& g, const Tensor& weights,
+                 const Tensor& total);
 void check_probabilities(On, const Tensor& x);  // x contiguous, all between 0 and 1
 
 }  // namespace lampas::cuda

@@ -51,17 +51,25 @@ enum class Kernel : uint8_t {
 };
 // $ the element, % the parameter's type, # the type of what is written for a parameter, @ what sums
 // are in.
-constexpr const char* kTexts[] = {"rows_held<$, %, 1>",          "rows_held<$, %, 2>",
-                                  "rows_held<$, %, 4>",          "rows_long<$, %>",
-                                  "rows_backward_held<$, %, 1>", "rows_backward_held<$, %, 2>",
-                                  "rows_backward_held<$, %, 4>", "rows_backward_long<$, %>",
+constexpr const char* kTexts[] = {"rows_held<$, %, 1>",
+                                  "rows_held<$, %, 2>",
+                                  "rows_held<$, %, 4>",
+                                  "rows_long<$, %>",
+                                  "rows_backward_held<$, %, 1>",
+                                  "rows_backward_held<$, %, 2>",
+                                  "rows_backward_held<$, %, 4>",
+                                  "rows_backward_long<$, %>",
                                   "rows_backward_summed<$, %, 1>",
                                   "rows_backward_summed<$, %, 2>",
                                   "rows_backward_summed<$, %, 4>",
-                                  "row_parameters<$>",           "join_parameters<compute_t<$>, #>",
-                                  "apply_runs<$, false, %>",     "apply_runs<$, true, %>",
-                                  "apply_columns<$, false, %>",  "apply_columns<$, true, %>",
-                                  "norm_slopes<%, #>",           "track_statistics<#>",
+                                  "row_parameters<$>",
+                                  "join_parameters<compute_t<$>, #>",
+                                  "apply_runs<$, false, %>",
+                                  "apply_runs<$, true, %>",
+                                  "apply_columns<$, false, %>",
+                                  "apply_columns<$, true, %>",
+                                  "norm_slopes<%, #>",
+                                  "track_statistics<#>",
                                   "known_statistics<#>"};
 
 struct Types3 {
@@ -152,8 +160,8 @@ void row_parameters(Arguments& a, const Tensor& x, const Tensor& dweight, const 
   // A part has a few rows for every thread, and there are parts enough to fill a GPU.
   a.part = std::clamp(ceiling(a.rows * std::min(tiles, kBlocks), kBlocks), down * 4, down * 512);
   with_parts(a, ceiling(a.rows, a.part), x, dweight, dbias, what, [&] {
-    launch(Kernel::RowParameters, {x.dtype()}, a, {.x = blocks_for(tiles * a.parts, 1)},
-           x.device(), what);
+    launch(Kernel::RowParameters, {x.dtype()}, a, {.x = blocks_for(tiles * a.parts, 1)}, x.device(),
+           what);
   });
 }
 

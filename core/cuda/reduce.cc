@@ -69,7 +69,8 @@ void launch(const Reducing& r, Loop loop, const Arguments& a, Grid grid, Device 
   uint64_t key = static_cast<uint64_t>(r.gather) << 16 | static_cast<uint64_t>(r.dtype) << 8 |
                  static_cast<uint64_t>(loop) << 1 | static_cast<uint64_t>(plain);
   table->run(
-      key, [&] { return kernel_of(r.gather, r.dtype, loop, plain); }, &a, grid, device.index, r.what);
+      key, [&] { return kernel_of(r.gather, r.dtype, loop, plain); }, &a, grid, device.index,
+      r.what);
 }
 
 int32_t put_axes(Axis* to, const ReduceAxes& axes, size_t count, const char* what) {

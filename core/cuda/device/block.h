@@ -78,8 +78,8 @@ LAMPAS_INLINE A group_reduce(A a, int group, F join) {
   }
   return a;
 }
-// Over groups of `group` neighbouring threads, a power of two; beyond 32 all of the block take part,
-// each in its group.
+// Over groups of `group` neighbouring threads, a power of two; beyond 32 all of the block take
+// part, each in its group.
 template <class A, class F>
 LAMPAS_INLINE A reduce_among(A a, int group, F join) {
   __shared__ A slots[32];

@@ -53,6 +53,33 @@ LAMPAS_INLINE void scatter_losses(const LossArguments& a) {
   store<V>(static_cast<T*>(a.y) + o * sheet + i, v, sheet - i);
 }
 
+// x: losses, weight: their weights; y: the loss, lse: the sum of weights (written, or null).
+template <class C, class Y>
+LAMPAS_INLINE void total_loss(const LossArguments& a) {
+  const C *losses = static_cast<const C*>(a.x), *weights = static_cast<const C*>(a.weight);
+  C sum = 0, total = 0;
+  for (int64_t i = threadIdx.x; i < a.numel; i += blockDim.x) {
+    sum += losses[i];
+    if (a.weights) total += weights[i];
+  }
+  sum = block_reduce(sum, Plus{});
+  total = block_reduce(total, Plus{});
+  if (threadIdx.x != 0) return;
+  if (a.weights) *static_cast<C*>(a.weights) = total;
+  *static_cast<Y*>(a.y) = convert<Y>(a.weights ? sum / total : sum);
+}
+
+// x: g, of which there is one (n 1) or one for each; lse: the sum of weights, or null.
+template <class C, class G>
+LAMPAS_INLINE void line_scales(const LossArguments& a) {
+  int64_t i = thread_of_grid();
+  if (i >= a.numel) return;
+  C w = static_cast<const C*>(a.weight)[i];
+  C g = convert<C>(static_cast<const G*>(a.x)[a.n == 1 ? 0 : i]);
+  if (a.lse) g = g / *static_cast<const C*>(a.lse);
+  static_cast<C*>(a.y)[i] = w == 0 ? C(0) : g * w;
+}
+
 template <class T>
 LAMPAS_INLINE void check_probabilities(const LossArguments& a) {
   constexpr int V = kWidth<T>;

@@ -214,8 +214,8 @@ LAMPAS_INLINE void rows_backward_held(const NormalizeArguments& a) {
     if (i < n) slope.write(sum, gs[k], xs[k], static_cast<T*>(a.y) + first, i);
   }
 }
-// The same, and the sums for parameters beside it: a block moves over rows and keeps the sums of its
-// columns, one part of those that are joined later.
+// The same, and the sums for parameters beside it: a block moves over rows and keeps the sums of
+// its columns, one part of those that are joined later.
 template <class T, class W, int K>
 LAMPAS_INLINE void rows_backward_summed(const NormalizeArguments& a) {
   constexpr int V = kWidth<T>;

@@ -237,9 +237,7 @@ struct Extreme {
   // At the first place that will be looked at, so that lines of the worst value have one.
   LAMPAS_INLINE static Acc start(int64_t first) { return {worst(), first}; }
   // A NaN beats every number; nothing beats a NaN.
-  LAMPAS_INLINE static bool beats(X a, X b) {
-    return !(Largest ? a <= b : a >= b) && b == b;
-  }
+  LAMPAS_INLINE static bool beats(X a, X b) { return !(Largest ? a <= b : a >= b) && b == b; }
   // Elements of one thread come in order, so that equal ones change nothing.
   LAMPAS_INLINE static void add(Acc& a, X x, X, C, double, int64_t place) {
     bool better = beats(x, a.value);
