@@ -64,7 +64,7 @@ both(lambda x: x.count_nonzero(0), x)
 both(lambda x: torch.hash_tensor(x), x)
 both(lambda x: x.logsumexp(1), x)
 both(lambda x: x.logsumexp((0, 1)), y[1:])
-for p in (0, 1, 2, 3, 0.5, float("inf"), -float("inf")):
+for p in (0, 1, 2, 3, float("inf"), -float("inf")):
     both(lambda x: torch.linalg.vector_norm(x, p, 1), x)
 both(lambda x: x.norm(), x)
 both(lambda x: torch.dist(x, x.flip(0) if x.is_cpu else x.cpu().flip(0).cuda(), 2), x)
@@ -110,6 +110,7 @@ for f in (lambda x: x.amax(1), lambda x: x.amin(), lambda x: x.prod(0), lambda x
 def test_places_of_extremes(run):
     run(
         BOTH
+        + f"FULL = {FULL}"
         + """
 torch.manual_seed(0)
 x = draw((7, 33, 6)).round()
@@ -117,8 +118,9 @@ nan = x.clone()
 nan[3, 5, 1] = nan[3, 9, 1] = float("nan")
 equal = torch.zeros(3, 70)
 infinite = torch.full((3, 70), -float("inf"))
-for t in (x, nan, equal, infinite, x.transpose(0, 1), x.to(torch.int64), x.to(torch.uint8), x.half(), x > 0,
-          draw((20_000,)).round(), draw((2, 9001)).round()):
+others = (x.to(torch.int64), x.to(torch.uint8), x.half()) if FULL else ()
+for t in (x, nan, equal, infinite, x.transpose(0, 1), x > 0, draw((20_000,)).round(), draw((2, 9001)).round(),
+          *others):
     for d in range(t.dim()):
         both(lambda t: t.max(d), t)
         both(lambda t: t.min(d, keepdim=True), t)
@@ -142,7 +144,7 @@ far = x + 1000
 outlier = x.clone()
 outlier[0, 0, 0] = 1e6
 outlier[:, 0] = -1e5
-for t in (x, far, outlier, x.double() + 1e6, x.half(), x.transpose(0, 2)):
+for t in (x, far, outlier, x.double() + 1e6, x.transpose(0, 2)):
     for dims in (None, (0,), (2,), (0, 1), (1, 2)):
         # a mean of 1e6 rounds by 1e-10
         near = {torch.float32: 1e-4, torch.float64: 1e-9}.get(t.dtype)
@@ -177,9 +179,10 @@ def test_memory_that_does_not_begin_at_16_bytes(run):
     """The same bits wherever the elements lie."""
     run(
         BOTH
+        + f"FULL = {FULL}"
         + """
 torch.manual_seed(0)
-for dtype in (torch.float32, torch.float16):
+for dtype in (torch.float32, torch.float16) if FULL else (torch.float32,):
     values = draw((7, 4096), dtype)
     whole = torch.zeros(7 * 4096 + 8, dtype=dtype).cuda()
     for shape in ((7, 4096), (4096, 7), (7 * 4096,), (512, 56)):
