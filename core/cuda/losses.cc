@@ -78,7 +78,7 @@ void total_loss(On, const Tensor& y, const Tensor& total, const Tensor& losses,
   Arguments a{};
   a.y = y.raw(), a.x = losses.raw(), a.weight = weights.raw(), a.numel = losses.numel();
   if (total.defined()) a.weights = total.raw();
-  unsigned threads = losses.numel() <= 256 ? 64 : 512;
+  unsigned threads = losses.numel() <= 256 ? 64 : losses.numel() <= 4096 ? 512 : 1024;
   launch(Kernel::Total, losses.dtype(), y.dtype(), a, {.threads = threads}, losses.device(),
          "nll_loss");
 }

@@ -27,7 +27,7 @@ struct Arguments {
   void *y, *second, *partial;
   double p;
   int64_t count, rows, run, step, outer, packs, part, parts, lanes, lane_in, lane_out, centre_each;
-  int32_t group, kept_rank, reduced_rank;
+  int32_t group, down, kept_rank, reduced_rank;
   Axis kept[kRank], reduced[kRank];
 };
 
@@ -126,8 +126,10 @@ void run_reduction(const Reducing& r, const ReducePlan& plan, Device device) {
     int64_t columns = a.lanes / (wide ? width : 1);
     a.group = static_cast<int32_t>(
         std::min(power_of_two(columns), a.count >= 64 ? int64_t{32} : kThreads));
-    int64_t down = kThreads / a.group;
-    tasks = ceiling(columns, a.group) * a.rows;
+    // Several rows share a block where their columns are short.
+    int64_t down = std::min(kThreads / a.group, power_of_two(ceiling(a.count, 4)));
+    a.down = static_cast<int32_t>(down);
+    tasks = ceiling(columns, a.group) * ceiling(a.rows, kThreads / (a.group * down));
     cut(a, a.count, tasks, down * kLeastColumn, down * kMostColumn);
   } else {
     a.packs = ceiling(a.run, width);

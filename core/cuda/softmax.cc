@@ -13,7 +13,7 @@ struct Arguments {
   void* y;
   const void *x, *g, *lse, *target, *scale;
   int64_t outer, n, inner;
-  int32_t group, log;
+  int32_t group, down, log;
 };
 
 constexpr const char* kFunctions[] = {"softmax", "softmax_backward", "log_sum",
@@ -48,8 +48,11 @@ RowShare reading(int64_t packs) {
 Grid columns(Arguments& a) {
   int64_t across = std::min<int64_t>(power_of_two(a.inner), 256);
   if (a.n >= 64 && a.outer * a.inner < (1 << 17)) across = std::min<int64_t>(across, 32);
-  a.group = static_cast<int32_t>(across);
-  return {.x = blocks_for(a.outer * ceiling(a.inner, across), 1), .threads = 256};
+  // Several outer ones share a block where lines are short.
+  int64_t down = std::min(256 / across, power_of_two(ceiling(a.n, 4)));
+  a.group = static_cast<int32_t>(across), a.down = static_cast<int32_t>(down);
+  int64_t blocks = ceiling(a.inner, across) * ceiling(a.outer, 256 / (across * down));
+  return {.x = blocks_for(blocks, 1), .threads = 256};
 }
 
 void run(Step f, Arguments& a, const Tensor& x, const Lines& lines, const char* what) {

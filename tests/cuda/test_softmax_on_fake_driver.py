@@ -20,7 +20,7 @@ def test_lines(run, dtype, name):
         + f"""
 dtype = torch.{dtype}
 shapes = [((3, 5), 1), ((70, 13), 1), ((5, 100), 1), ((3, 1030), 1), ((2, 33_000), 1), ((), 0), ((0, 3), 1),
-          ((4, 0), 1), ((3, 7, 5), 1), ((2, 90, 3), 1), ((130, 2), 0), ((1, 300), 0)]
+          ((4, 0), 1), ((3, 7, 5), 1), ((2, 90, 3), 1), ((70, 5, 3), 1), ((130, 2), 0), ((1, 300), 0)]
 for shape, d in shapes:
     both(lambda x: F.{name}(x, d), draw(shape, dtype))
     both(lambda x: F.{name}(x, d), draw(shape, dtype), grad=True)

@@ -26,7 +26,7 @@ struct ReduceArguments {
   int64_t part, parts;       // packs (rows) or elements (columns) of a part of a result
   int64_t lanes, lane_in, lane_out;  // columns
   int64_t centre_each;               // neighbouring results that share a centre
-  int32_t group;                     // rows: threads of a row; columns: threads across
+  int32_t group, down;               // threads of a row; threads across and below each other
   int32_t kept_rank, reduced_rank;   // axes, without lane and run
   ReduceAxis kept[kReduceRank], reduced[kReduceRank];  // innermost first
 };
@@ -139,10 +139,12 @@ LAMPAS_INLINE void reduce_rows(const ReduceArguments& a) {
                 left < V ? static_cast<int>(left) : V);
     }
   } else {
+    // Run and place within it move on without dividing again.
+    int64_t runs_on = a.packs ? group / a.packs : 0, packs_on = group - runs_on * a.packs;
+    int64_t o = run_of, pack = q - run_of * a.packs;
 #pragma unroll 2
     for (; q < end; q += group) {
-      int64_t o = a.outer == 1 ? 0 : q / a.packs, k = (q - o * a.packs) * V, left = a.run - k;
-      int64_t at = k * a.step;
+      int64_t k = pack * V, left = a.run - k, at = k * a.step;
       if (a.outer != 1) at += place_of(a.reduced, a.reduced_rank, o).in;
       int valid = left < V ? static_cast<int>(left) : V;
       Neighbours<T, V> xs, others;
@@ -157,6 +159,9 @@ LAMPAS_INLINE void reduce_rows(const ReduceArguments& a) {
         }
       }
       found.add(xs, others, a.p, o * a.run + k, valid);
+      o += runs_on;
+      pack += packs_on;
+      if (pack >= a.packs) pack -= a.packs, ++o;
     }
   }
   typename R::A total = R::close(found.acc[0]);
@@ -178,13 +183,15 @@ LAMPAS_INLINE void reduce_columns(const ReduceArguments& a) {
   constexpr int U = !Plain || R::paired ? 2 : V * sizeof(T) >= 8 ? 4 : 8;
   using A = typename R::A;
   __shared__ A slots[256];
-  int across = a.group, down = static_cast<int>(blockDim.x) / across;
+  int across = a.group, down = a.down, each = static_cast<int>(blockDim.x) / (across * down);
   int tx = static_cast<int>(threadIdx.x) & (across - 1);
-  int ty = static_cast<int>(threadIdx.x) / across;
+  int ty = static_cast<int>(threadIdx.x) / across & (down - 1);
   int64_t tile = blockIdx.x / a.parts, part = blockIdx.x - tile * a.parts;
   int64_t tiles = (a.lanes + across * V - 1) / (across * V), row = tile / tiles;
   int64_t column = ((tile - row * tiles) * across + tx) * V;
-  bool inside = column < a.lanes;
+  row = row * each + static_cast<int>(threadIdx.x) / (across * down);
+  bool inside = column < a.lanes && row < a.rows;
+  if (!inside) row = 0;
   int64_t safe = inside ? column : 0;
   ReducePlace place = place_of(a.kept, a.kept_rank, row);
   int64_t in = place.in + safe * a.lane_in, out = place.out + safe * a.lane_out;

@@ -13,6 +13,7 @@ struct SoftmaxArguments {
   const void *lse, *target, *scale;  // of each line (cross entropy)
   int64_t outer, n, inner;
   int32_t group;  // inner 1: threads that share a line; else threads across
+  int32_t down;   // threads below each other, which share a line
   int32_t log;
 };
 
@@ -280,12 +281,13 @@ struct ColumnShare {
   int ty, down;
   bool inside;
   LAMPAS_INLINE ColumnShare(const SoftmaxArguments& a) {
-    down = static_cast<int>(blockDim.x) / a.group;
-    ty = static_cast<int>(threadIdx.x) / a.group;
-    int tx = static_cast<int>(threadIdx.x) & (a.group - 1);
+    down = a.down;
+    ty = static_cast<int>(threadIdx.x) / a.group & (down - 1);
+    int tx = static_cast<int>(threadIdx.x) & (a.group - 1), block = a.group * down;
     int64_t tiles = (a.inner + a.group - 1) / a.group, o = blockIdx.x / tiles;
     int64_t column = (blockIdx.x - o * tiles) * a.group + tx;
-    inside = column < a.inner;
+    o = o * (static_cast<int>(blockDim.x) / block) + static_cast<int>(threadIdx.x) / block;
+    inside = column < a.inner && o < a.outer;
     first = inside ? o * a.n * a.inner + column : 0;
     line = inside ? o * a.inner + column : 0;
   }
@@ -303,7 +305,7 @@ struct ColumnShare {
             join_two(slots[threadIdx.x], slots[threadIdx.x + static_cast<unsigned>(w * group)]);
       __syncthreads();
     }
-    return slots[threadIdx.x & static_cast<unsigned>(group - 1)];
+    return slots[threadIdx.x - static_cast<unsigned>(ty * group)];
   }
 };
 
