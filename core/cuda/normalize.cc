@@ -1,5 +1,5 @@
 // Normalisation on a GPU. Moments and sums of channels and groups are reductions; the rest is in
-// cuda/device/normalize.h.
+// cuda/device/normalize.h and normalize_rows.h.
 #include "cpu/normalize.h"
 
 #include "cuda/kernel_table.h"
@@ -88,7 +88,8 @@ void launch(Kernel kernel, Types3 types, const Arguments& a, Grid grid, Device d
               : *c == '%' ? std::string(device_type(types.parameter))
               : *c == '#' ? std::string(device_type(types.written))
                           : std::string(1, *c);
-    return FamilyKernel{"normalize", "NormalizeArguments", text};
+    bool rows = kernel <= Kernel::JoinParameters;
+    return FamilyKernel{rows ? "normalize_rows" : "normalize", "NormalizeArguments", text};
   };
   table->run(key, make, &a, grid, device.index, what);
 }

@@ -12,11 +12,11 @@ HELD = [
     ("softmax", "Softmax", "softmax_held<{T}, 4>"),
     ("softmax", "Softmax", "softmax_backward_held<{T}, 4>"),
     ("softmax", "Softmax", "log_sum_rows<{T}>"),
-    ("normalize", "Normalize", "rows_held<{T}, {T}, 4>"),
-    ("normalize", "Normalize", "rows_held<{T}, float, 4>"),
-    ("normalize", "Normalize", "rows_long<{T}, float>"),
-    ("normalize", "Normalize", "rows_backward_held<{T}, float, 4>"),
-    ("normalize", "Normalize", "rows_backward_long<{T}, float>"),
+    ("normalize_rows", "Normalize", "rows_held<{T}, {T}, 4>"),
+    ("normalize_rows", "Normalize", "rows_held<{T}, float, 4>"),
+    ("normalize_rows", "Normalize", "rows_long<{T}, float>"),
+    ("normalize_rows", "Normalize", "rows_backward_held<{T}, float, 4>"),
+    ("normalize_rows", "Normalize", "rows_backward_long<{T}, float>"),
     ("losses", "Loss", "total_loss<float, {T}>"),
 ]
 
