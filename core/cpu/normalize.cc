@@ -242,6 +242,41 @@ void group_moments(const Tensor& mean, const Tensor& variance, const Tensor& x, 
   }
 }
 
+namespace {
+
+void track(const Tensor& running, const Tensor& batch, double momentum, double factor) {
+  if (!running.defined()) return;
+  dispatch<Floats>(running.dtype(), "batch_norm", [&](auto tag) {
+    using T = decltype(tag);
+    for (int64_t i = 0; i < running.numel(); ++i) {
+      T& value = running.data<T>()[i * running.stride(0)];
+      value = convert<T>(convert<double>(value) * (1 - momentum) +
+                         batch.data<double>()[i] * (momentum * factor));
+    }
+  });
+}
+
+}  // namespace
+
+void track_statistics(const Tensor& rstd, const Tensor& mean, const Tensor& variance,
+                      const Tensor& running_mean, const Tensor& running_variance, double momentum,
+                      double factor, double eps) {
+  track(running_mean, mean, momentum, 1);
+  track(running_variance, variance, momentum, factor);
+  for (int64_t i = 0; i < rstd.numel(); ++i)
+    rstd.data<double>()[i] = 1 / std::sqrt(variance.data<double>()[i] + eps);
+}
+
+void known_statistics(const Tensor& mean, const Tensor& rstd, const Tensor& running_mean,
+                      const Tensor& running_variance, double eps) {
+  Numbers means = numbers(running_mean, mean.numel(), 0),
+          variances = numbers(running_variance, mean.numel(), 1);
+  for (size_t i = 0; i < means.size(); ++i) {
+    mean.data<double>()[i] = means[i];
+    rstd.data<double>()[i] = 1 / std::sqrt(variances[i] + eps);
+  }
+}
+
 void normalize(const Tensor& y, const Tensor& x, const Cut& cut, const Tensor& mean,
                const Tensor& rstd, const Tensor& weight, const Tensor& bias) {
   Numbers w = numbers(weight, cut.channels, 1), b = numbers(bias, cut.channels, 0);

@@ -21,6 +21,14 @@ struct Cut {
 void channel_moments(const Tensor& mean, const Tensor& variance, const Tensor& x, const Cut& cut);
 // The same of every group of channels within each outer; double (outer, groups).
 void group_moments(const Tensor& mean, const Tensor& variance, const Tensor& x, const Cut& cut);
+// rstd = 1 / sqrt(variance + eps); running statistics (of any float type, or undefined) move
+// towards the batch's, the variance times `factor`.
+void track_statistics(const Tensor& rstd, const Tensor& mean, const Tensor& variance,
+                      const Tensor& running_mean, const Tensor& running_variance, double momentum,
+                      double factor, double eps);
+// mean and rstd from running statistics.
+void known_statistics(const Tensor& mean, const Tensor& rstd, const Tensor& running_mean,
+                      const Tensor& running_variance, double eps);
 // y = (x - mean) * rstd * weight + bias. mean, rstd: per channel (channels,) or per group (outer,
 // groups). weight, bias: (channels,) of any float type, or undefined.
 void normalize(const Tensor& y, const Tensor& x, const Cut& cut, const Tensor& mean,

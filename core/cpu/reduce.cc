@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cpu/ordered_sums.h"
+#include "cpu/reduce_plan.h"
 #include "cpu/reduce_steps.h"
 #include "runtime/parallel.h"
 
@@ -17,83 +18,16 @@ constexpr int64_t kLanes = 256;  // accumulators side by side
 constexpr int64_t kBlock = 128;  // additions before a level of the cascade is emptied into the
                                  // next: fewer stall the reads of what comes from memory
 constexpr int kLevels = 4;
-constexpr int64_t kShortRow = 32;  // below this, many rows (as many) are gathered side by side
+constexpr int64_t kShortRow = 32;  // below this, many rows are gathered side by side
 constexpr int64_t kPacked = 1024;  // elements packed at a time; at least kLanes
 constexpr int64_t kMaxItem = sizeof(ComplexDouble);
 constexpr int64_t kGrain = 1 << 17;  // elements for one thread
-
-struct Axis {
-  int64_t size, in, out;  // strides in elements; out is 0 for reduced axes
-  bool reduced;
-};
-using Axes = SmallVector<Axis, 6>;
-
-struct Plan {
-  Axis lane{1, 0, 0, false};    // the kept axis along which results are gathered together
-  Axes kept, reduced;           // the others, outermost first
-  int64_t rows = 1, count = 1;  // products of kept and of reduced sizes
-};
-
-Axes coalesce(const Axes& axes) {
-  Axes merged;
-  for (const Axis& a : axes) {
-    if (!merged.empty()) {
-      Axis& o = merged.back();
-      if (o.reduced == a.reduced && o.in == a.in * a.size && o.out == a.out * a.size) {
-        o = {o.size * a.size, a.in, a.out, a.reduced};
-        continue;
-      }
-    }
-    merged.push_back(a);
-  }
-  return merged;
-}
-
-// By stride, outermost first. Few axes: an insertion, which keeps the order of equals.
-void sort_axes(Axes& axes) {
-  for (size_t i = 1; i < axes.size(); ++i)
-    for (size_t j = i; j > 0 && axes[j - 1].in < axes[j].in; --j) std::swap(axes[j - 1], axes[j]);
-}
-
-Plan plan_of(const Tensor& x, uint64_t reduced, bool whole) {
-  Plan plan;
-  if (whole && x.is_contiguous()) {
-    plan.reduced.push_back({x.numel(), 1, 0, true});
-    plan.count = x.numel();
-    return plan;
-  }
-  Axes axes;
-  int64_t step = 1;
-  for (int64_t d = x.dim(); d-- > 0;) {
-    bool gone = reduced >> d & 1;
-    if (x.size(d) != 1) axes.push_back({x.size(d), x.stride(d), gone ? 0 : step, gone});
-    if (!gone) step *= x.size(d);
-  }
-  std::reverse(axes.begin(), axes.end());
-  sort_axes(axes);
-  axes = coalesce(axes);
-  // Results lie side by side along the innermost axis, or are taken so where rows are short.
-  size_t lane = axes.size();
-  for (size_t i = axes.size(); i-- > 0 && lane == axes.size();)
-    if (!axes[i].reduced) lane = i;
-  bool inner = lane + 1 == axes.size();
-  if (lane < axes.size() &&
-      (inner || (axes.back().size < kShortRow && axes[lane].size >= kShortRow))) {
-    plan.lane = axes[lane];
-    axes.erase(lane);
-  }
-  for (const Axis& a : axes) {
-    (a.reduced ? plan.reduced : plan.kept).push_back(a);
-    (a.reduced ? plan.count : plan.rows) *= a.size;
-  }
-  return plan;
-}
 
 // Offsets of element `index` of the space spanned by axes.
 struct Offsets {
   int64_t in = 0, out = 0;
 };
-Offsets offsets_at(const Axes& axes, int64_t index) {
+Offsets offsets_at(const ReduceAxes& axes, int64_t index) {
   Offsets o;
   for (size_t d = axes.size(); d-- > 0;) {
     int64_t i = index % axes[d].size;
@@ -148,7 +82,7 @@ struct Run {
   const char* x;
   char* y;
   const char* centre;
-  Plan plan;
+  ReducePlan plan;
   double p;
   bool plain_sum;  // of float32: lines in memory are added in PyTorch's order
 
@@ -175,7 +109,7 @@ struct Run {
   // Gathers elements begin..end of the reduced space for `lanes` neighbouring results.
   void gather(char* result, const char* x, char* c, int64_t lanes, int64_t begin,
               int64_t end) const {
-    Axis row{1, 1, 0, true};
+    ReduceAxis row{1, 1, 0, true};
     if (!plan.reduced.empty()) row = plan.reduced.back();
     if (plain_sum && lanes == 1 && row.in == 1 && begin == 0 && end == row.size &&
         end < kOrderedMost) {
@@ -283,9 +217,15 @@ void reduce(const Tensor& y, Reduction row, const Tensor& x, uint64_t reduced, c
       x.data<char>(),
       y.data<char>(),
       c,
-      plan_of(x, reduced, y.numel() == 1),
+      reduce_plan(x, reduced, y.numel() == 1, kShortRow),
       p,
       x.dtype() == DType::Float && (row == Reduction::sum || row == Reduction::mean)}();
+}
+
+void variance(const Tensor& y, const Tensor& mean, Reduction row, const Tensor& x, uint64_t reduced,
+              double correction) {
+  reduce(mean, Reduction::wide_mean, x, reduced, Tensor(), 0);
+  reduce(y, row, x, reduced, mean, correction);
 }
 
 }  // namespace lampas::cpu

@@ -17,6 +17,9 @@ namespace cpu {
 // x.dtype()).
 void reduce(const Tensor& y, Reduction row, const Tensor& x, uint64_t reduced, const Tensor& centre,
             double p);
+// Mean (a double or complex double) and variance, or the root of it (`row` says which).
+void variance(const Tensor& y, const Tensor& mean, Reduction row, const Tensor& x, uint64_t reduced,
+              double correction);
 
 }  // namespace cpu
 

@@ -10,3 +10,10 @@ struct On {};
 
 #include "cuda/copy.h"
 #include "cuda/random.h"
+#include "cuda/distance.h"
+#include "cuda/extremes.h"
+#include "cuda/losses.h"
+#include "cuda/normalize.h"
+#include "cuda/reduce.h"
+#include "cuda/scan.h"
+#include "cuda/softmax.h"

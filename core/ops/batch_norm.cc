@@ -67,15 +67,10 @@ struct Call {
     if (!x.is_floating()) fail_dtype("batch_norm", x.dtype());
   }
 
-  // Running statistics move towards the batch's; the variance is the unbiased one.
-  void update(const Tensor& running, const Tensor& batch, double factor) const {
+  static void written(const Tensor& running) {
     if (!running.defined()) return;
     tape::check_write(running);
     bump_version(running);
-    tape::NoGrad off;
-    Tensor target = alias_of(running);
-    Tensor moved = to(target, DType::Double) * (1 - momentum) + batch * (momentum * factor);
-    copy_values(target, moved);
   }
 
   Tensors slow_gradient(const Backward& b, const Tensor& x, const Tensor& weight,
@@ -127,15 +122,17 @@ Triple run(const Tensor& input, const Tensor& weight, const Tensor& bias,
       Tensor var = empty(Dims{channels}, DType::Double, x.device());
       KERNEL(channel_moments, mean, var, x, cut);
       double n = static_cast<double>(cut.outer * cut.inner);
-      call.update(running_mean, mean, 1);
-      call.update(running_var, var, n / (n - 1));
-      rstd = rsqrt(var + call.eps);
+      Call::written(running_mean);
+      Call::written(running_var);
+      rstd = empty_like(mean);
+      KERNEL(track_statistics, rstd, mean, var, running_mean, running_var, call.momentum,
+             n / (n - 1), call.eps);
     } else if (call.training) {
       mean = zeros(Dims{channels}, DType::Double, x.device());
       rstd = full(Dims{channels}, Scalar(1 / std::sqrt(call.eps)), DType::Double, x.device());
     } else {
-      mean = contiguous(to(running_mean, DType::Double));
-      rstd = rsqrt(contiguous(to(running_var, DType::Double)) + call.eps);
+      rstd = empty_like(mean);
+      KERNEL(known_statistics, mean, rstd, running_mean, running_var, call.eps);
     }
     if (!nothing) KERNEL(normalize, y, x, cut, mean, rstd, weight, bias);
   }
@@ -155,9 +152,10 @@ Triple run(const Tensor& input, const Tensor& weight, const Tensor& bias,
              MemoryFormat format = format_of(x);
              Tensor dx, dw, db;
              if (b.needs(0)) dx = empty_format(x.sizes(), x.dtype(), x.device(), format);
-             if (b.needs(1)) dw = zeros(Dims{x.size(1)}, DType::Double, x.device());
-             if (b.needs(2)) db = zeros(Dims{x.size(1)}, DType::Double, x.device());
-             if (x.numel() != 0) {
+             bool any = x.numel() != 0;
+             if (b.needs(1)) dw = parameter_sums(Dims{x.size(1)}, w.dtype(), x.device(), any);
+             if (b.needs(2)) db = parameter_sums(Dims{x.size(1)}, bias_type, x.device(), any);
+             if (any) {
                Tensor from = contiguous(x, format);
                Tensor g = contiguous(b.g, format);
                KERNEL(normalize_backward, g, dx, dw, db, from, cut_of(from, format), b.saved(2),

@@ -72,8 +72,13 @@ Picked pick(const Tensor& x, const Tensor& lse, const Tensor& target, const Tens
   p.weights = empty(sizes, type, x.device());
   Tensor scale = weight.defined() ? contiguous(to(weight, type)) : Tensor();
   KERNEL(pick_losses, losses, p.weights, x, lse, p.target, scale, ignored, lines);
+  constexpr int64_t few = 1 << 14;  // what one block of a GPU adds as fast as many
   if (reduction == kNone) {
     p.y = to(losses, x.dtype());
+  } else if (x.device().is_cuda() && losses.numel() <= few) {
+    p.y = empty(Dims{}, x.dtype(), x.device());
+    if (reduction == kMean) p.total = empty(Dims{}, type, x.device());
+    cuda::total_loss(cuda::On{}, p.y, p.total, losses, p.weights);
   } else {
     p.y = sum_all(losses, {});
     if (reduction == kMean) {
@@ -87,6 +92,11 @@ Picked pick(const Tensor& x, const Tensor& lse, const Tensor& target, const Tens
 
 // The gradient of each line's loss, weighted: 0 for ignored lines even when the mean was 0 / 0.
 Tensor line_scale(const Tensor& g, const Tensor& weights, const Tensor& total) {
+  if (g.device().is_cuda() && !tape::grad_enabled()) {
+    Tensor scale = empty_like(weights);
+    cuda::line_scales(cuda::On{}, scale, contiguous(g), weights, total);
+    return scale;
+  }
   Tensor wide = to(g, weights.dtype());
   if (total.defined()) wide = wide / total;
   return where(eq(weights, 0), 0, wide * weights);

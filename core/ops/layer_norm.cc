@@ -31,8 +31,10 @@ struct Rows {
   }
 };
 
+// In the compute type for the CPU's kernels; those of a GPU read any.
 Tensor prepared(const Tensor& parameter, DType dtype) {
-  return parameter.defined() ? contiguous(to(parameter, dtype)) : parameter;
+  if (!parameter.defined()) return parameter;
+  return contiguous(parameter.device().is_cuda() ? parameter : to(parameter, dtype));
 }
 
 Triple rows_forward(const Tensor& input, const Tensor& weight, const Tensor& bias, const Rows& rows,
@@ -67,8 +69,9 @@ Triple rows_forward(const Tensor& input, const Tensor& weight, const Tensor& bia
                return {to(found.dx, x.dtype()), dw, db};
              }
              if (b.needs(0)) dx = empty(x.sizes(), x.dtype(), x.device());
-             if (b.needs(1)) dw = zeros(parameter, DType::Double, x.device());
-             if (b.needs(2)) db = zeros(parameter, DType::Double, x.device());
+             bool any = x.numel() != 0;
+             if (b.needs(1)) dw = parameter_sums(parameter, w.dtype(), x.device(), any);
+             if (b.needs(2)) db = parameter_sums(parameter, bias_type, x.device(), any);
              Tensor g = contiguous(b.g);
              KERNEL(normalize_rows_backward, g, dx, dw, db, contiguous(x), b.saved(2), b.saved(3),
                     prepared(w, wide), rows.n, rows.centred);
@@ -232,9 +235,10 @@ Triple groups_forward(const Tensor& input, const Tensor& weight, const Tensor& b
              }
              MemoryFormat format = format_of(x);
              if (b.needs(0)) dx = empty_format(x.sizes(), x.dtype(), x.device(), format);
-             if (b.needs(1)) dw = zeros(Dims{s.channels}, DType::Double, x.device());
-             if (b.needs(2)) db = zeros(Dims{s.channels}, DType::Double, x.device());
-             if (x.numel() != 0) {
+             bool any = x.numel() != 0;
+             if (b.needs(1)) dw = parameter_sums(Dims{s.channels}, w.dtype(), x.device(), any);
+             if (b.needs(2)) db = parameter_sums(Dims{s.channels}, bias_type, x.device(), any);
+             if (any) {
                Tensor g = contiguous(b.g, format);
                KERNEL(normalize_backward, g, dx, dw, db, contiguous(x, format),
                       s.cut(channels_last(x)), b.saved(2), b.saved(3), w, false);

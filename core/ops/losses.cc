@@ -3,6 +3,7 @@
 #include "ops/losses.h"
 
 #include "ops/copy.h"
+#include "ops/kernel.h"
 #include "ops/row_node.h"
 
 namespace lampas::ops {
@@ -102,7 +103,11 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor&
   CHECK(x.dtype() == target.dtype(), "Found dtype ", label(target.dtype()), " but expected ",
         label(x.dtype()));
   check_floating("binary_cross_entropy", x, target);
-  if (x.numel() && !x.is_meta()) {
+  if (x.numel() &&
+      x.device().is_cuda()) {  // an assertion of the kernel's, as PyTorch's: no waiting
+    tape::NoGrad off;
+    cuda::check_probabilities(cuda::On{}, contiguous(x));
+  } else if (x.numel() && !x.is_meta()) {
     tape::NoGrad off;
     Tensor inside = logical_and(ge(x, 0), le(x, 1));
     CHECK(truth(all(inside, {}, false)), "all elements of input should be between 0 and 1");

@@ -13,6 +13,13 @@ namespace lampas::ops {
 // None arrives as an empty optional.
 inline Tensor given(const Optional<Tensor>& x) { return x.value_or(Tensor()); }
 
+// Where the gradient of a parameter of `type` is summed: the CPU's kernels add to doubles, those of
+// a GPU write it as it will be. `any`: whether a kernel will run.
+inline Tensor parameter_sums(Span sizes, DType type, Device device, bool any) {
+  if (device.is_cuda() && any) return empty(sizes, type, device);
+  return zeros(sizes, DType::Double, device);
+}
+
 inline DType compute_dtype(DType dtype) { return is_reduced(dtype) ? DType::Float : dtype; }
 
 // 16-bit inputs may come with float parameters; all other types must agree.

@@ -44,9 +44,11 @@ void check(const Tensor& x, const char* name, const Spread& s) {
 }
 
 std::pair<Tensor, Tensor> forward(const Tensor& x, const Spread& s) {
-  Tensor middle = reduce_plain(Reduction::wide_mean, x, s.r);
   Reduction row = s.root ? Reduction::std : Reduction::var;
-  return {reduce_plain(row, x, s.r, s.correction, middle), middle};
+  Tensor y = empty(s.r.result(), result_of(row, x.dtype()), x.device());
+  Tensor middle = empty(s.r.result(), result_of(Reduction::wide_mean, x.dtype()), x.device());
+  KERNEL(variance, y, middle, row, x, s.r.mask, s.correction);
+  return {y, middle};
 }
 
 Spread spread(const Tensor& x, const Optional<Dims>& dim, const Optional<Scalar>& correction,

@@ -41,6 +41,22 @@ constexpr const char* kOnDevice[] = {
     "randint_like", "normal", "bernoulli", "poisson", "binomial", "_standard_gamma",
     "_sample_dirichlet", "_check_multinomial", "_multinomial_with_replacement", "dropout",
     "dropout_", "native_dropout", "rrelu_with_noise", "rrelu", "rrelu_",
+    "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
+    "fused_nadam_", "fused_radam_", "fused_rmsprop_", "fused_adagrad_", "fused_adadelta_",
+    "fused_rprop_", "fused_asgd_",
+    // reductions
+    "sum", "nansum", "mean", "prod", "any", "all", "count_nonzero", "amax", "amin", "hash_tensor",
+    "max", "min", "aminmax", "argmax", "argmin", "logsumexp", "var", "std", "var_mean", "std_mean",
+    "linalg_vector_norm", "dist", "renorm", "cdist",
+    // softmax and losses
+    "softmax", "log_softmax", "nll_loss", "cross_entropy", "mse_loss", "l1_loss", "smooth_l1_loss",
+    "huber_loss", "soft_margin_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "kl_div",
+    // normalisation
+    "batch_norm", "native_batch_norm", "instance_norm", "layer_norm", "native_layer_norm",
+    "rms_norm", "group_norm", "native_group_norm",
+    // running results
+    "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
