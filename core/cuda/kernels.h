@@ -9,3 +9,12 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
+#include "cuda/folding.h"
+#include "cuda/grid_sampling.h"
+#include "cuda/indexing.h"
+#include "cuda/joining.h"
+#include "cuda/masked.h"
+#include "cuda/pooling.h"
+#include "cuda/ranges.h"
+#include "cuda/resampling.h"
+#include "cuda/scatter.h"

@@ -33,7 +33,29 @@ constexpr const char* kOnDevice[] = {
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
     "mT", "mH", "matrix_H", "adjoint", "movedim", "moveaxis", "squeeze", "unsqueeze", "select",
     "slice", "narrow", "as_strided", "diagonal", "unfold", "squeeze_", "unsqueeze_", "transpose_",
-    "swapdims_", "swapaxes_", "t_", "as_strided_", "split", "split_with_sizes", "chunk", "unbind"};
+    "swapdims_", "swapaxes_", "t_", "as_strided_", "split", "split_with_sizes", "chunk", "unbind",
+    "tensor_split",
+    // elements found through indices and masks
+    "index", "index_put", "index_put_", "index_select", "index_add", "index_add_", "index_copy",
+    "index_copy_", "index_fill", "index_fill_", "index_reduce", "index_reduce_", "take", "put",
+    "put_", "gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce",
+    "scatter_reduce_", "embedding", "embedding_dense_backward", "embedding_renorm_", "one_hot",
+    "masked_fill", "masked_fill_", "masked_select", "masked_scatter", "masked_scatter_", "nonzero",
+    "argwhere", "nonzero_columns",
+    // joining, repeating, cutting, ranges
+    "cat", "concat", "concatenate", "stack", "repeat", "roll", "flip", "tril", "triu",
+    "constant_pad_nd", "_pad_from_inside", "repeat_interleave_index", "diag_embed",
+    "select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "im2col",
+    "col2im", "arange", "linspace", "logspace", "eye",
+    // windows over images
+    "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices",
+    "max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
+    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "upsample_nearest1d",
+    "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
+    "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
+    "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
+    "_upsample_bicubic2d_aa", "grid_sampler"};
 
 struct Moved {
   Tensor device, host;

@@ -153,6 +153,7 @@ inline void __syncwarp(unsigned = ~0u) {
 }
 inline void __threadfence() {}
 inline void __threadfence_block() {}
+inline void __threadfence_system() {}
 
 // Lanes of a segment of `width` read one another; beyond it a lane reads itself.
 #define EMULATED_SHUFFLE(name, Step, source)                                                    \

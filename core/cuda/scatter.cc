@@ -1,0 +1,74 @@
+// See scatter.h.
+#include "cuda/scatter.h"
+
+#include "cuda/failures.h"
+#include "cuda/kernels.h"
+#include "cuda/walk.h"
+
+namespace lampas::cuda {
+namespace {
+
+// Mirrors of device/failures.h and device/scatter.h.
+struct Indices {
+  const int64_t* at;
+  int64_t stride, negatives;
+  Report report;
+};
+struct ScatterArguments {
+  void *x, *y;
+  Indices index;
+  int64_t n;
+  Walk<3> walk;
+};
+
+int64_t size_of(const Tensor& x, int64_t d) { return x.dim() ? x.size(d) : 1; }
+int64_t stride_of(const Tensor& x, int64_t d) { return x.dim() ? x.stride(d) : 1; }
+
+ScatterArguments arguments(const Tensor& indexed, const Tensor& other, int64_t d,
+                           const Tensor& index, cpu::Bounds bounds, const char* what) {
+  cpu::Box<3> box;
+  for (int64_t i = 0; i < index.dim(); ++i) {
+    int64_t own = i == d ? 0 : stride_of(indexed, i);
+    box.add(index.size(i), {own, stride_of(other, i), index.stride(i)});
+  }
+  Indices at{index.data<int64_t>(), stride_of(indexed, d), bounds.negatives,
+             report_of(index.device().index, what, bounds.raise, d, size_of(indexed, d))};
+  return {indexed.raw(), other.raw(), at, index.numel(), walk_of(box, what)};
+}
+
+}  // namespace
+
+std::string combining_kernel(DType dtype, cpu::Combine combine, int64_t n, const char* name) {
+  bool ordered = combine == cpu::Combine::Maximum || combine == cpu::Combine::Minimum;
+  bool unknown = dtype == DType::UInt16 || dtype == DType::UInt32 || dtype == DType::UInt64 ||
+                 dtype == DType::ComplexHalf || (ordered && is_complex(dtype)) ||
+                 (combine == cpu::Combine::Multiply && dtype == DType::ComplexDouble);
+  CHECK_KIND(!unknown, NotImplemented, "\"", name, "\" not implemented for '", label(dtype), "'");
+  const char* how = combine == cpu::Combine::Add        ? "Add"
+                    : combine == cpu::Combine::Multiply ? "Multiply"
+                    : combine == cpu::Combine::Maximum  ? "Maximum"
+                                                        : "Minimum";
+  return concat("scatter_combine<", device_type(dtype), ", ", how, ", ", index_type(n), ">");
+}
+
+void gather(On, Tensor& y, const Tensor& x, int64_t d, const Tensor& index, cpu::Bounds bounds) {
+  if (index.numel() == 0) return;
+  ScatterArguments a = arguments(x, y, d, index, bounds, "gather");
+  run_family({"scatter", "ScatterArguments",
+              concat("gather<", word_type(x.item_size()), ", ", index_type(a.n), ">")},
+             &a, grid_of(a.n), x.device().index, "gather");
+}
+
+void scatter(On, Tensor& y, int64_t d, const Tensor& index, const Tensor& source,
+             cpu::Combine combine, cpu::Bounds bounds, const char* name) {
+  if (index.numel() == 0) return;
+  ScatterArguments a = arguments(y, source, d, index, bounds, "scatter");
+  std::string kernel =
+      combine == cpu::Combine::Assign
+          ? concat("scatter<", word_type(y.item_size()), ", ", index_type(a.n), ">")
+          : combining_kernel(y.dtype(), combine, a.n, name);
+  run_family({"scatter", "ScatterArguments", kernel}, &a, grid_of(a.n), y.device().index,
+             "scatter");
+}
+
+}  // namespace lampas::cuda

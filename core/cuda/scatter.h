@@ -1,0 +1,16 @@
+// gather and scatter: cpu/scatter.h on a GPU. Elements that meet are combined in any order.
+#pragma once
+#include "cpu/scatter.h"
+
+namespace lampas::cuda {
+
+struct On;
+
+void gather(On, Tensor& y, const Tensor& x, int64_t d, const Tensor& index, cpu::Bounds bounds);
+void scatter(On, Tensor& y, int64_t d, const Tensor& index, const Tensor& source,
+             cpu::Combine combine, cpu::Bounds bounds, const char* name);
+
+// The kernel of device/scatter.h that combines n elements; `name` for types it is not there for.
+std::string combining_kernel(DType dtype, cpu::Combine combine, int64_t n, const char* name);
+
+}  // namespace lampas::cuda
