@@ -9,6 +9,8 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
+#include "cuda/distance.h"
+#include "cuda/extremes.h"
 #include "cuda/folding.h"
 #include "cuda/grid_sampling.h"
 #include "cuda/indexing.h"
@@ -18,3 +20,5 @@ struct On {};
 #include "cuda/ranges.h"
 #include "cuda/resampling.h"
 #include "cuda/scatter.h"
+#include "cuda/sets.h"
+#include "cuda/sorting.h"

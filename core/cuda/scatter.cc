@@ -59,6 +59,17 @@ void gather(On, Tensor& y, const Tensor& x, int64_t d, const Tensor& index, cpu:
              &a, grid_of(a.n), x.device().index, "gather");
 }
 
+// y += g, where elements of y may share an address.
+void add_strided(On, const Tensor& y, const Tensor& g) {
+  if (g.numel() == 0) return;
+  cpu::Box<3> box;
+  for (int64_t d = 0; d < g.dim(); ++d) box.add(g.size(d), {y.stride(d), g.stride(d), 0});
+  ScatterArguments a{y.raw(), g.raw(), {}, g.numel(), walk_of(box, "as_strided")};
+  run_family({"scatter", "ScatterArguments",
+              concat("add_strided<", device_type(y.dtype()), ", ", index_type(a.n), ">")},
+             &a, grid_of(a.n), y.device().index, "as_strided");
+}
+
 void scatter(On, Tensor& y, int64_t d, const Tensor& index, const Tensor& source,
              cpu::Combine combine, cpu::Bounds bounds, const char* name) {
   if (index.numel() == 0) return;

@@ -7,6 +7,7 @@ namespace lampas::cuda {
 struct On;
 
 void gather(On, Tensor& y, const Tensor& x, int64_t d, const Tensor& index, cpu::Bounds bounds);
+void add_strided(On, const Tensor& y, const Tensor& g);
 void scatter(On, Tensor& y, int64_t d, const Tensor& index, const Tensor& source,
              cpu::Combine combine, cpu::Bounds bounds, const char* name);
 

@@ -55,7 +55,11 @@ constexpr const char* kOnDevice[] = {
     "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
     "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
     "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
-    "_upsample_bicubic2d_aa", "grid_sampler"};
+    "_upsample_bicubic2d_aa", "grid_sampler",
+    // order and sets
+    "max", "min", "argmax", "argmin", "sort", "argsort", "msort", "topk", "kthvalue", "median",
+    "nanmedian", "mode", "_unique2", "unique_dim", "_unique_consecutive", "searchsorted",
+    "bucketize", "isin", "bincount", "histc", "cdist"};
 
 struct Moved {
   Tensor device, host;

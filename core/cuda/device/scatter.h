@@ -44,4 +44,13 @@ inline void scatter_combine(const ScatterArguments& a) {
   }
 }
 
+template <class T, class Index>
+inline void add_strided(const ScatterArguments& a) {
+  for (int64_t i = first_of_grid(); i < a.n; i += step_of_grid()) {
+    int64_t at[3];
+    place<Index>(a.walk, static_cast<Index>(i), at);
+    atomic_add(static_cast<T*>(a.x) + at[0], static_cast<const T*>(a.y)[at[1]]);
+  }
+}
+
 }  // namespace lampas::device
