@@ -8,6 +8,7 @@
 #include "cuda/failures.h"
 #include "cuda/kernels.h"
 #include "cuda/scatter.h"
+#include "cuda/sorting.h"
 #include "cuda/walk.h"
 
 namespace lampas::cuda {
@@ -121,11 +122,16 @@ bool try_rows(const Tensor& x, const Tensor& y, const Indices& index, int64_t n,
   a.rows = n * outside.numel();
   a.outside = walk_of(outside, what);
   while (a.lanes < a.words && a.lanes < (a.words >= 1024 ? 256 : 32)) a.lanes *= 2;
-  const char* word = bytes == 16 ? "Word16" : word_type(bytes);
-  run_family({"indexing", "RowArguments",
-              concat("move_rows<", word, ", ", index_type(a.rows), put ? ", true>" : ", false>")},
-             &a, {.x = blocks_for(a.rows, kThreads / a.lanes), .threads = kThreads},
-             x.device().index, what);
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(bytes, is_wide(a.rows), put),
+      [&] {
+        return FamilyKernel{"indexing", "RowArguments",
+                            concat("move_rows<", bytes == 16 ? "Word16" : word_type(bytes), ", ",
+                                   index_type(a.rows), put ? ", true>" : ", false>")};
+      },
+      &a, {.x = blocks_for(a.rows, kThreads / a.lanes), .threads = kThreads}, x.device().index,
+      what);
   return true;
 }
 
@@ -143,10 +149,55 @@ void move(const Tensor& x, const Tensor& y, const Tensor& offsets, const cpu::In
   if (try_rows(x, y, at, n, plan, put, what)) return;
   ElementArguments a{x.raw(), y.raw(), at, 0, {}};
   a.walk = element_walk(plan, n, what, a.n);
-  run_family({"indexing", "ElementArguments",
-              concat("move_elements<", word_type(x.item_size()), ", ", index_type(a.n),
-                     put ? ", true>" : ", false>")},
-             &a, grid_of(a.n), x.device().index, what);
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(x.item_size(), is_wide(a.n), put),
+      [&] {
+        return FamilyKernel{"indexing", "ElementArguments",
+                            concat("move_elements<", word_type(x.item_size()), ", ",
+                                   index_type(a.n), put ? ", true>" : ", false>")};
+      },
+      &a, grid_of(a.n), x.device().index, what);
+}
+
+struct OrderedArguments {  // of device/ordered_sums.h
+  void* x;
+  const void* y;
+  const int64_t *targets, *order;
+  int64_t n, stride, y_step, columns;
+  Walk<2> outside;
+};
+
+// One past the last element that x may reach, from its first.
+int64_t extent_of(const Tensor& x) {
+  int64_t extent = 1;
+  for (int64_t d = 0; d < x.dim(); ++d) extent += (x.size(d) - 1) * x.stride(d);
+  return extent;
+}
+
+// Sums in the order of the index, as PyTorch's index_put_ makes them.
+void add_in_order(const Tensor& x, const Tensor& values, const Tensor& offsets,
+                  const cpu::IndexPlan& plan, const char* what) {
+  int64_t n = offsets.numel(), limit = extent_of(x);
+  Tensor targets = offsets, order = empty(Dims{n}, DType::Int64, x.device());
+  OrderedArguments a{x.raw(), values.raw(), nullptr, order.data<int64_t>(), n, 1, plan.y_step, 1,
+                     {}};
+  if (const cpu::RawIndex& raw = plan.raw; raw.bounds.raise) {
+    targets = empty(Dims{n}, DType::Int64, x.device());
+    index_offsets(On{}, targets, offsets, raw.size, 1, raw.dim, raw.bounds, false);
+    a.stride = raw.stride;
+    limit = raw.size;
+  }
+  order_of(order, targets, limit, what);
+  a.targets = targets.data<int64_t>();
+  cpu::Box<2> outside;
+  for (const Side& s : sides_of(plan, n))
+    if (!s.block) outside.add(s.size, {s.steps[0], s.steps[1]});
+  a.columns = outside.numel();
+  a.outside = walk_of(outside, what);
+  run_family(
+      {"ordered_sums", "OrderedArguments", concat("add_in_order<", device_type(x.dtype()), ">")},
+      &a, grid_of(n * a.columns), x.device().index, what);
 }
 
 struct RenormArguments {
@@ -190,10 +241,13 @@ void index_put(On, Tensor& x, const Tensor& values, const Tensor& offsets,
                const cpu::IndexPlan& plan, cpu::Combine combine, const char* name) {
   if (offsets.numel() == 0 || any_empty(plan)) return;
   if (combine == cpu::Combine::Assign) return move(x, values, offsets, plan, true, "index_put");
+  bool rounds = is_floating(x.dtype()) || is_complex(x.dtype());
+  if (combine == cpu::Combine::Add && rounds && std::string_view(name) == "index_put" &&
+      x.dtype() != DType::ComplexHalf)
+    return add_in_order(x, values, offsets, plan, "index_put");
   ElementArguments a{x.raw(), values.raw(), positions(offsets, plan, "index_put"), 0, {}};
   a.walk = element_walk(plan, offsets.numel(), name, a.n);
-  run_family({"scatter", "ScatterArguments", combining_kernel(x.dtype(), combine, a.n, name)}, &a,
-             grid_of(a.n), x.device().index, "index_put");
+  run_combining(x.dtype(), combine, a.n, name, &a, x.device().index, "index_put");
 }
 
 void count_index(On, Tensor& counts, const Tensor& index) {

@@ -10,7 +10,7 @@ void index_offsets(On, Tensor& offsets, const Tensor& index, int64_t size, int64
                    int64_t dim, cpu::Bounds bounds, bool accumulate);
 void linear_offsets(On, Tensor& offsets, const Tensor& index, const Tensor& x, cpu::Bounds bounds);
 void index(On, Tensor& y, const Tensor& x, const Tensor& offsets, const cpu::IndexPlan& plan);
-// Elements that meet are combined in any order.
+// Elements that meet are combined in any order; for index_put itself, sums have that of the index.
 void index_put(On, Tensor& x, const Tensor& values, const Tensor& offsets,
                const cpu::IndexPlan& plan, cpu::Combine combine, const char* name);
 void count_index(On, Tensor& counts, const Tensor& index);

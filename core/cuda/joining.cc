@@ -61,9 +61,14 @@ void join_some(JoinArguments& a, int count, int64_t item, int device) {
   }
   a.row_words = a.row_words * item / bytes;
   unsigned blocks = blocks_for(largest, int64_t{4} * kThreads);
-  run_family(
-      {"joining", "JoinArguments",
-       concat("join<", bytes == 16 ? "Word16" : word_type(bytes), ", ", index_type(largest), ">")},
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(bytes, is_wide(largest)),
+      [&] {
+        return FamilyKernel{"joining", "JoinArguments",
+                            concat("join<", bytes == 16 ? "Word16" : word_type(bytes), ", ",
+                                   index_type(largest), ">")};
+      },
       &a, {.x = blocks, .y = static_cast<unsigned>(count), .threads = kThreads}, device, "cat");
 }
 
@@ -150,7 +155,7 @@ Tensor repeat_index(On, const Tensor& repeats, Optional<int64_t> length) {
       {"joining", "RepeatArguments", concat("read_repeats<", device_type(repeats.dtype()), ">")},
       &a, grid_of(n), device, what);
   ScanArguments scan{a.ends, n};
-  run_family({"masked", "ScanArguments", "scan_tiles"}, &scan, {.threads = 1024}, device, what);
+  run_family({"masked", "ScanArguments", "scan_tiles"}, &scan, {.threads = 512}, device, what);
   if (length)
     a.length = *length;
   else

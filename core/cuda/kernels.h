@@ -9,8 +9,7 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
-#include "cuda/distance.h"
-#include "cuda/extremes.h"
+#include "cuda/ctc.h"
 #include "cuda/folding.h"
 #include "cuda/grid_sampling.h"
 #include "cuda/indexing.h"

@@ -10,7 +10,7 @@ namespace lampas::cuda {
 namespace {
 
 constexpr int64_t kTile = 256 * 16;  // as device/masked.h has it
-constexpr unsigned kScanThreads = 1024;
+constexpr unsigned kScanThreads = 512;
 
 // Mirrors of device/masked.h.
 struct FillArguments {
@@ -25,7 +25,7 @@ struct TileArguments {
   const void* from = nullptr;
   void* to = nullptr;
   int64_t* tiles;
-  int64_t n, count = 0, rank = 0;
+  int64_t n, count = 0, rank = 0, flat = 0;
   int64_t sizes[kWalkRank] = {};
   Report report;
   Walk<2> walk;
@@ -61,6 +61,7 @@ struct Tiles {
     a.tiles = sums.data<int64_t>();
     a.n = mask.numel();
     a.walk = walk_with(mask, other, what);
+    a.flat = mask.is_contiguous() && reinterpret_cast<uintptr_t>(a.mask) % 16 == 0;
     run("count_tiles", element);
     ScanArguments s{a.tiles, count};
     run_family({"masked", "ScanArguments", "scan_tiles"}, &s, {.threads = kScanThreads}, device,
@@ -90,11 +91,16 @@ void masked_fill(On, Tensor& y, const Tensor& mask, const Tensor& value) {
   FillArguments a{y.raw(), mask.raw(), value.raw(), y.numel(), {}};
   bool vectors = flat(y, mask);
   if (!vectors) a.walk = walk_with(y, mask, what);
-  std::string word = word_type(y.item_size());
-  run_family({"masked", "FillArguments",
-              vectors ? concat("masked_fill_flat<", word, ">")
-                      : concat("masked_fill<", word, ", ", index_type(a.n), ">")},
-             &a, grid_of(vectors ? (a.n + 7) / 8 : a.n), y.device().index, what);
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(y.item_size(), is_wide(a.n), vectors),
+      [&] {
+        const char* word = word_type(y.item_size());
+        return FamilyKernel{"masked", "FillArguments",
+                            vectors ? concat("masked_fill_flat<", word, ">")
+                                    : concat("masked_fill<", word, ", ", index_type(a.n), ">")};
+      },
+      &a, grid_of(vectors ? (a.n + 7) / 8 : a.n), y.device().index, what);
 }
 
 Tensor masked_select(On, const Tensor& x, const Tensor& mask) {

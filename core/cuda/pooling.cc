@@ -42,16 +42,26 @@ PoolArguments arguments(const Tensor& y, const Tensor& x, const Tensor& indices,
   return a;
 }
 
-void run(const char* kernel, PoolArguments& a, const Tensor& made, const char* name) {
+enum Which { kMax, kMaxBackward, kAverage, kAverageBackward };
+constexpr const char* kernels[] = {"max_pool", "max_pool_backward", "average_pool",
+                                   "average_pool_backward"};
+
+void run(Which which, PoolArguments& a, const Tensor& made, const char* name) {
   a.n = made.numel();
   if (a.n == 0) return;
   DType dtype = made.dtype();
   bool fits = is_floating(dtype) || (is_integral(dtype, false) && dtype != DType::UInt16 &&
                                      dtype != DType::UInt32 && dtype != DType::UInt64);
   CHECK_KIND(fits, NotImplemented, "\"", name, "\" not implemented for '", label(dtype), "'");
-  run_family({"pooling", "PoolArguments",
-              concat(kernel, "<", device_type(dtype), ", ", index_type(a.n), ">")},
-             &a, grid_of(a.n), made.device().index, kernel);
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(which, dtype, is_wide(a.n)),
+      [&] {
+        return FamilyKernel{
+            "pooling", "PoolArguments",
+            concat(kernels[which], "<", device_type(dtype), ", ", index_type(a.n), ">")};
+      },
+      &a, grid_of(a.n), made.device().index, kernels[which]);
 }
 
 }  // namespace
@@ -59,23 +69,23 @@ void run(const char* kernel, PoolArguments& a, const Tensor& made, const char* n
 void max_pool(On, const Tensor& y, const Tensor& indices, const Tensor& x, const cpu::PoolShape& s,
               const char* name) {
   PoolArguments a = arguments(y, x, indices, s);
-  run("max_pool", a, y, name);
+  run(kMax, a, y, name);
 }
 void max_pool_backward(On, const Tensor& dx, const Tensor& g, const Tensor& indices,
                        const cpu::PoolShape& s) {
   if (g.numel() == 0) return fill(On{}, dx, 0);
   PoolArguments a = arguments(g, dx, indices, s);
-  run("max_pool_backward", a, dx, "max_pool_backward");
+  run(kMaxBackward, a, dx, "max_pool_backward");
 }
 void average_pool(On, const Tensor& y, const Tensor& x, const cpu::PoolShape& s, const char* name) {
   PoolArguments a = arguments(y, x, {}, s);
-  run("average_pool", a, y, name);
+  run(kAverage, a, y, name);
 }
 void average_pool_backward(On, const Tensor& dx, const Tensor& g, const cpu::PoolShape& s,
                            const char* name) {
   if (g.numel() == 0) return fill(On{}, dx, 0);
   PoolArguments a = arguments(g, dx, {}, s);
-  run("average_pool_backward", a, dx, name);
+  run(kAverageBackward, a, dx, name);
 }
 
 }  // namespace lampas::cuda

@@ -28,8 +28,14 @@ void run(const char* name, const Tensor& y, const Scalar& first, const Scalar& s
          double base) {
   if (y.numel() == 0) return;
   RangeArguments a{y.raw(), y.numel(), number_of(first), number_of(second), base};
-  run_family({"ranges", "RangeArguments", concat(name, "<", device_type(y.dtype()), ">")}, &a,
-             grid_of(a.n), y.device().index, name);
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(y.dtype(), name[1] - 'a'),
+      [&] {
+        return FamilyKernel{"ranges", "RangeArguments",
+                            concat(name, "<", device_type(y.dtype()), ">")};
+      },
+      &a, grid_of(a.n), y.device().index, name);
 }
 
 }  // namespace

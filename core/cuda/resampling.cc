@@ -47,10 +47,16 @@ void run(const char* kernel, const Tensor& y, const Tensor& x, const Tensor& mad
   if (a.n == 0) return;
   for (int d = 0; d < 3; ++d)
     a.axes[d] = {s.axes[d].in, s.axes[d].out, s.axes[d].scale, stays(s.axes[d], s.align_corners)};
-  run_family({"resampling", "ResizeArguments",
-              concat(kernel, "<", device_type(made.dtype()), ", ", name_of(s.filter), ", ",
-                     index_type(a.n), ">")},
-             &a, grid_of(a.n), made.device().index, kernel);
+  static auto* table = new KernelTable;
+  bool back = made.is(x);
+  table->run(
+      kernel_key(back, made.dtype(), s.filter, is_wide(a.n)),
+      [&] {
+        return FamilyKernel{"resampling", "ResizeArguments",
+                            concat(kernel, "<", device_type(made.dtype()), ", ", name_of(s.filter),
+                                   ", ", index_type(a.n), ">")};
+      },
+      &a, grid_of(a.n), made.device().index, kernel);
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ ScatterArguments arguments(const Tensor& indexed, const Tensor& other, int64_t d
 
 }  // namespace
 
-std::string combining_kernel(DType dtype, cpu::Combine combine, int64_t n, const char* name) {
+void run_combining(DType dtype, cpu::Combine combine, int64_t n, const char* name,
+                   const void* arguments, int device, const char* what) {
   bool ordered = combine == cpu::Combine::Maximum || combine == cpu::Combine::Minimum;
   bool unknown = dtype == DType::UInt16 || dtype == DType::UInt32 || dtype == DType::UInt64 ||
                  dtype == DType::ComplexHalf || (ordered && is_complex(dtype)) ||
@@ -48,15 +49,29 @@ std::string combining_kernel(DType dtype, cpu::Combine combine, int64_t n, const
                     : combine == cpu::Combine::Multiply ? "Multiply"
                     : combine == cpu::Combine::Maximum  ? "Maximum"
                                                         : "Minimum";
-  return concat("scatter_combine<", device_type(dtype), ", ", how, ", ", index_type(n), ">");
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(dtype, combine, is_wide(n)),
+      [&] {
+        return FamilyKernel{
+            "scatter", "ScatterArguments",
+            concat("scatter_combine<", device_type(dtype), ", ", how, ", ", index_type(n), ">")};
+      },
+      arguments, grid_of(n), device, what);
 }
 
 void gather(On, Tensor& y, const Tensor& x, int64_t d, const Tensor& index, cpu::Bounds bounds) {
   if (index.numel() == 0) return;
   ScatterArguments a = arguments(x, y, d, index, bounds, "gather");
-  run_family({"scatter", "ScatterArguments",
-              concat("gather<", word_type(x.item_size()), ", ", index_type(a.n), ">")},
-             &a, grid_of(a.n), x.device().index, "gather");
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(x.item_size(), is_wide(a.n)),
+      [&] {
+        return FamilyKernel{
+            "scatter", "ScatterArguments",
+            concat("gather<", word_type(x.item_size()), ", ", index_type(a.n), ">")};
+      },
+      &a, grid_of(a.n), x.device().index, "gather");
 }
 
 // y += g, where elements of y may share an address.
@@ -74,12 +89,18 @@ void scatter(On, Tensor& y, int64_t d, const Tensor& index, const Tensor& source
              cpu::Combine combine, cpu::Bounds bounds, const char* name) {
   if (index.numel() == 0) return;
   ScatterArguments a = arguments(y, source, d, index, bounds, "scatter");
-  std::string kernel =
-      combine == cpu::Combine::Assign
-          ? concat("scatter<", word_type(y.item_size()), ", ", index_type(a.n), ">")
-          : combining_kernel(y.dtype(), combine, a.n, name);
-  run_family({"scatter", "ScatterArguments", kernel}, &a, grid_of(a.n), y.device().index,
-             "scatter");
+  int device = y.device().index;
+  if (combine != cpu::Combine::Assign)
+    return run_combining(y.dtype(), combine, a.n, name, &a, device, "scatter");
+  static auto* table = new KernelTable;
+  table->run(
+      kernel_key(y.item_size(), is_wide(a.n)),
+      [&] {
+        return FamilyKernel{
+            "scatter", "ScatterArguments",
+            concat("scatter<", word_type(y.item_size()), ", ", index_type(a.n), ">")};
+      },
+      &a, grid_of(a.n), device, "scatter");
 }
 
 }  // namespace lampas::cuda

@@ -11,7 +11,8 @@ void add_strided(On, const Tensor& y, const Tensor& g);
 void scatter(On, Tensor& y, int64_t d, const Tensor& index, const Tensor& source,
              cpu::Combine combine, cpu::Bounds bounds, const char* name);
 
-// The kernel of device/scatter.h that combines n elements; `name` for types it is not there for.
-std::string combining_kernel(DType dtype, cpu::Combine combine, int64_t n, const char* name);
+// Combines n elements by a kernel of device/scatter.h; `name` for types it is not there for.
+void run_combining(DType dtype, cpu::Combine combine, int64_t n, const char* name,
+                   const void* arguments, int device, const char* what);
 
 }  // namespace lampas::cuda

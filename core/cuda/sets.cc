@@ -94,7 +94,7 @@ int64_t group_rows(On, const Tensor& group, const Tensor& x, const Tensor& order
   run_family({"sets", "GroupArguments", concat("count_runs<", element(x), ">")}, &a, grid, device,
              what);
   ScanArguments scan{a.tiles, count};
-  run_family({"masked", "ScanArguments", "scan_tiles"}, &scan, {.threads = 1024}, device, what);
+  run_family({"masked", "ScanArguments", "scan_tiles"}, &scan, {.threads = 512}, device, what);
   run_family({"sets", "GroupArguments", concat("number_runs<", element(x), ">")}, &a, grid, device,
              what);
   copy_bytes(&total, Device{}, a.tiles + count, x.device(), sizeof total);

@@ -94,30 +94,31 @@ void sort_short(const Tensor& indices, const Tensor& values, const Tensor& x, co
                   lines.inner,
                   take,
                   descending};
-  run_family(
-      {"sorting", "SortArguments",
-       concat("sort_short<", element(x), ", ", size, ", ", per_block, ">")},
-      &a,
-      {.x = blocks_for(a.lines, per_block), .threads = static_cast<unsigned>(size * per_block / 2)},
-      x.device().index, what);
+  run_family({"sorting", "SortArguments",
+              concat("sort_short<", element(x), ", ", size, ", ", per_block, ">")},
+             &a,
+             {.x = blocks_for(a.lines, per_block),
+              .threads = static_cast<unsigned>(std::min<int64_t>(size * per_block / 2, 512))},
+             x.device().index, what);
 }
 
 void sort_long(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
-               bool descending, const char* what) {
+               bool descending, const char* what, int64_t passes = 8) {
   CHECK_KIND(lines.n < (int64_t{1} << 31), NotImplemented, what,
              " on CUDA takes lines of less than 2**31 elements");
   int64_t bytes = x.item_size(), rows = std::min(lines.outer, kMostRows), n = lines.n;
   int64_t tiles = (n + kSortTile - 1) / kSortTile;
+  passes = std::min(passes, bytes);
   auto made = [&](int64_t count, DType type) { return empty(Dims{count}, type, x.device()); };
   Tensor keys[2], places[2], counts = made(rows * kDigits * tiles, DType::Int32),
                              totals = made(rows * kDigits, DType::Int32);
-  for (int k = 0; k < 2 && bytes > 1; ++k) {
+  for (int k = 0; k < 2 && passes > 1; ++k) {
     keys[k] = made(rows * n * bytes, DType::UInt8);
     places[k] = made(rows * n, DType::Int32);
   }
   for (int64_t first = 0; first < lines.outer; first += rows) {
     int64_t some = std::min(rows, lines.outer - first);
-    for (int64_t pass = 0; pass < bytes; ++pass) {
+    for (int64_t pass = 0; pass < passes; ++pass) {
       size_t from = pass % 2 ? 0 : 1, to = 1 - from;
       RadixArguments a{};
       a.x = static_cast<const char*>(x.raw()) + first * n * bytes;
@@ -125,7 +126,7 @@ void sort_long(const Tensor& indices, const Tensor& values, const Tensor& x, con
         a.keys = keys[from].raw();
         a.places = places[from].data<int32_t>();
       }
-      if (pass + 1 < bytes) {
+      if (pass + 1 < passes) {
         a.keys_to = keys[to].raw();
         a.places_to = places[to].data<int32_t>();
       }
@@ -156,7 +157,7 @@ void select(const char* wanted, const Tensor& indices, const Tensor& values, con
   SelectArguments a{
       x.raw(), values.raw(), indices.data<int64_t>(), lines.count(), lines.n, lines.inner,
       k,       descending};
-  unsigned threads = lines.n >= 8192 ? 1024 : lines.n >= 1024 ? 256 : 64;
+  unsigned threads = lines.n >= 8192 ? 512 : lines.n >= 1024 ? 256 : 64;
   run_family(
       {"selection", "SelectArguments", concat("select<", element(x), ", Wanted::", wanted, ">")},
       &a, {.x = blocks_for(a.lines, 1), .threads = threads}, x.device().index, what);
@@ -198,6 +199,16 @@ void sort_lines(const Tensor& indices, const Tensor& values, const Tensor& x, co
     sort_short(indices, values, x, lines, lines.n, descending, {}, what);
   else
     sort_long(indices, values, x, lines, descending, what);
+}
+
+// Of the least digits no more are looked at than tell the numbers apart: those of -1 are all ones.
+void order_of(const Tensor& order, const Tensor& numbers, int64_t limit, const char* what) {
+  Lines line;
+  line.n = numbers.numel();
+  if (line.n <= kShort) return sort_short(order, {}, numbers, line, line.n, false, {}, what);
+  int64_t passes = 1;
+  while (passes < 8 && (int64_t{1} << (8 * passes)) - 1 <= limit) ++passes;
+  sort_long(order, {}, numbers, line, false, what, passes);
 }
 
 void sort(On, const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,

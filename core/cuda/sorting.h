@@ -10,6 +10,8 @@ struct On;
 // Lines that lie together (inner is 1), or are short. `values` may be undefined.
 void sort_lines(const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
                 bool descending, const char* what);
+// The stable order of n whole numbers from -1 to below `limit`.
+void order_of(const Tensor& order, const Tensor& numbers, int64_t limit, const char* what);
 void sort(On, const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,
           bool descending, bool stable);
 void topk(On, const Tensor& indices, const Tensor& values, const Tensor& x, const Lines& lines,

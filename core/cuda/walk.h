@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cpu/strided.h"
-#include "cuda/family.h"
+#include "cuda/kernel_table.h"
 #include "runtime/error.h"
 
 namespace lampas::cuda {
@@ -58,6 +58,15 @@ inline const char* word_type(int64_t bytes) {
       return "Pair8";
   }
 }
+
+// A kernel's number among those of its table: choices below 64 each.
+template <class... Choices>
+uint64_t kernel_key(Choices... choices) {
+  uint64_t key = 1;
+  ((key = key << 6 | static_cast<uint64_t>(choices)), ...);
+  return key;
+}
+inline bool is_wide(int64_t n) { return n >= int64_t{1} << 31; }
 
 inline constexpr unsigned kThreads = 256;
 inline Grid grid_of(int64_t n) { return {.x = blocks_for(n, kThreads), .threads = kThreads}; }

@@ -1,6 +1,6 @@
 // Rows of a table that are named by an index get a norm of at most so much, each once.
 #pragma once
-#include "cuda/device/block.h"
+#include "cuda/device/block_scan.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/failures.h"
 #include "cuda/device/walk.h"

@@ -1,7 +1,7 @@
 // What is done where a mask is true. Compaction (nonzero, masked_select, masked_scatter) counts by
 // tiles, sums up the tiles' counts, and then every tile knows where its elements go.
 #pragma once
-#include "cuda/device/block.h"
+#include "cuda/device/block_scan.h"
 #include "cuda/device/elements.h"
 #include "cuda/device/failures.h"
 #include "cuda/device/walk.h"
@@ -50,6 +50,7 @@ struct TileArguments {
   int64_t* tiles;  // counts, then where each tile begins; behind them the sum of all
   int64_t n, count;
   int64_t rank;  // nonzero: of the mask
+  int64_t flat;  // masks of bytes: contiguous, at a multiple of 16
   int64_t sizes[kWalkRank];
   Report report;  // masked_scatter: the source is too short
   Walk<2> walk;   // mask, the other tensor
@@ -59,6 +60,15 @@ struct TileArguments {
 template <class T, class Index>
 inline unsigned true_items(const TileArguments& a, int64_t first) {
   unsigned bits = 0;
+  if constexpr (sizeof(T) == 1) {
+    if (a.flat && first + kTileItems <= a.n) {
+      Word16 bytes = *reinterpret_cast<const Word16*>(static_cast<const T*>(a.mask) + first);
+#pragma unroll
+      for (int k = 0; k < kTileItems; ++k)
+        if (bytes.v[k / 4] >> (k % 4 * 8) & 255) bits |= 1u << k;
+      return bits;
+    }
+  }
   for (int k = 0; k < kTileItems; ++k) {
     if (first + k >= a.n) break;
     int64_t at[2];

@@ -1,7 +1,7 @@
 // The element of a given rank of each line, and the first so many, without sorting: radix selection
 // from the highest digit down. A block has one line.
 #pragma once
-#include "cuda/device/block.h"
+#include "cuda/device/block_scan.h"
 #include "cuda/device/order.h"
 #include "cuda/device/walk.h"
 

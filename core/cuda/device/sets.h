@@ -1,6 +1,6 @@
 // Sets and histograms: runs of equal neighbours, binary searches, counts.
 #pragma once
-#include "cuda/device/block.h"
+#include "cuda/device/block_scan.h"
 #include "cuda/device/failures.h"
 #include "cuda/device/order.h"
 #include "cuda/device/walk.h"

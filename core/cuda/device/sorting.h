@@ -3,7 +3,7 @@
 // pass counts the digits of every tile, sums the counts up, and puts each tile's elements in order
 // before they are written, so that writes are runs. All orders are stable.
 #pragma once
-#include "cuda/device/block.h"
+#include "cuda/device/block_scan.h"
 #include "cuda/device/order.h"
 #include "cuda/device/walk.h"
 
