@@ -320,8 +320,7 @@ Tensor index_reduce_(const Tensor& x, int64_t dim, const Tensor& index, const Te
 Tensor take(const Tensor& x, const Tensor& at) {
   CHECK(at.dtype() == DType::Int64, "take(): Expected a long tensor for index, but got ",
         label(at.dtype()));
-  CHECK_KIND(x.numel() > 0 || at.numel() == 0, Index,
-             "take(): tried to take from an empty tensor");
+  CHECK_KIND(x.numel() > 0 || at.numel() == 0, Index, "take(): tried to take from an empty tensor");
   CHECK_KIND(x.dtype() != DType::UInt16 && x.dtype() != DType::UInt32 && x.dtype() != DType::UInt64,
              NotImplemented, "\"take_cpu\" not implemented for '", label(x.dtype()), "'");
   Tensor y = empty(at.sizes(), x.dtype(), x.device());
@@ -331,10 +330,9 @@ Tensor take(const Tensor& x, const Tensor& at) {
   plan.y_step = 1;
   KERNEL(index, y, x, offsets, plan);
   if (needs_grad(x))
-    tape::record(y, "TakeBackward0", {x}, {at},
-                 [from = x.sizes()](const Backward& b) -> Tensors {
-                   return {put_(zeros(from, b.g.dtype(), b.g.device()), b.saved(0), b.g, true)};
-                 });
+    tape::record(y, "TakeBackward0", {x}, {at}, [from = x.sizes()](const Backward& b) -> Tensors {
+      return {put_(zeros(from, b.g.dtype(), b.g.device()), b.saved(0), b.g, true)};
+    });
   return y;
 }
 

@@ -53,6 +53,8 @@ Joined joined_type(const Tensors& xs) {
   ResultType type;
   MemoryFormat format = suggested_format(xs[0]);
   for (const Tensor& x : xs) {
+    if (x.device() != xs[0].device() && (x.device().is_cuda() || xs[0].device().is_cuda()))
+      fail_devices(xs[0].device(), x.device());
     CHECK(x.device() == xs[0].device(), "Tensor on device ", to_string(x.device()),
           " is not on the expected device ", to_string(xs[0].device()), "!");
     type.add(x);
@@ -347,8 +349,7 @@ Tensor repeat_interleave_index(const Tensor& repeats, Optional<int64_t> output_s
   CHECK(repeats.dim() == 1, "repeat_interleave only accept 1D vector as repeat");
   CHECK_KIND(!repeats.is_meta(), NotImplemented,
              "repeat_interleave() needs the values of repeats: it cannot run on the meta device");
-  if (repeats.device().is_cuda())
-    return cuda::repeat_index(cuda::On{}, repeats, output_size);
+  if (repeats.device().is_cuda()) return cuda::repeat_index(cuda::On{}, repeats, output_size);
   require_available(repeats.device());
   int64_t total = cpu::total_repeats(repeats);
   CHECK(!output_size || *output_size == total, "allocated size does not match required size");

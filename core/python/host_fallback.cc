@@ -45,21 +45,19 @@ constexpr const char* kOnDevice[] = {
     // joining, repeating, cutting, ranges
     "cat", "concat", "concatenate", "stack", "repeat", "roll", "flip", "tril", "triu",
     "constant_pad_nd", "_pad_from_inside", "repeat_interleave_index", "diag_embed",
-    "select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "im2col",
-    "col2im", "arange", "linspace", "logspace", "eye",
+    "select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "im2col", "col2im",
+    "arange", "linspace", "logspace", "eye",
     // windows over images
-    "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices",
-    "max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
-    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "upsample_nearest1d",
-    "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
-    "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
-    "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
-    "_upsample_bicubic2d_aa", "grid_sampler",
+    "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
+    "max_pool3d_with_indices", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+    "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler",
     // order and sets
-    "sort", "argsort", "msort", "topk", "kthvalue", "median",
-    "nanmedian", "mode", "_unique2", "unique_dim", "_unique_consecutive", "searchsorted",
-    "bucketize", "isin", "bincount", "histc",
+    "sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode", "_unique2",
+    "unique_dim", "_unique_consecutive", "searchsorted", "bucketize", "isin", "bincount", "histc",
     "ctc_loss"};
 
 struct Moved {
@@ -72,7 +70,9 @@ struct Moved {
 const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get(); }
 
 bool names_cuda(const Parameter& param, PyObject* o) {
-  return param.type == Arg<Device>::name && o != Py_None && to_device(o).is_cuda();
+  // By value: in builds without optimisation equal texts have several addresses.
+  return std::string_view(param.type) == Arg<Device>::name && o != Py_None &&
+         to_device(o).is_cuda();
 }
 
 class HostCall {
