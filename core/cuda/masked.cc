@@ -78,10 +78,7 @@ struct Tiles {
   }
 };
 
-bool flat(const Tensor& x, const Tensor& mask) {
-  return x.is_contiguous() && mask.is_contiguous() &&
-         reinterpret_cast<uintptr_t>(mask.raw()) % 8 == 0;
-}
+bool flat(const Tensor& x, const Tensor& mask) { return x.is_contiguous() && mask.is_contiguous(); }
 
 }  // namespace
 
@@ -100,7 +97,7 @@ void masked_fill(On, Tensor& y, const Tensor& mask, const Tensor& value) {
                             vectors ? concat("masked_fill_flat<", word, ">")
                                     : concat("masked_fill<", word, ", ", index_type(a.n), ">")};
       },
-      &a, grid_of(vectors ? (a.n + 7) / 8 : a.n), y.device().index, what);
+      &a, grid_of(vectors ? (a.n + 3) / 4 : a.n), y.device().index, what);
 }
 
 Tensor masked_select(On, const Tensor& x, const Tensor& mask) {

@@ -24,21 +24,23 @@ inline void masked_fill(const FillArguments& a) {
     if (a.mask[at[1]]) static_cast<Word*>(a.y)[at[0]] = value;
   }
 }
-// Everything contiguous; mask bytes come eight at a time.
+// Everything contiguous. Four elements a thread, a block apart: their masks are read together, and
+// neighbours in a warp are neighbours in memory.
 template <class Word>
 inline void masked_fill_flat(const FillArguments& a) {
   Word value = *static_cast<const Word*>(a.value), *y = static_cast<Word*>(a.y);
-  for (int64_t v = first_of_grid(); v < (a.n + 7) / 8; v += step_of_grid()) {
-    if (8 * v + 8 <= a.n) {
-      uint64_t bytes = *reinterpret_cast<const uint64_t*>(a.mask + 8 * v);
-      if (bytes == 0) continue;
+  int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x * 4;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x * 4 + threadIdx.x; i < a.n;
+       i += step) {
+    bool on[4];
 #pragma unroll
-      for (int k = 0; k < 8; ++k)
-        if (bytes >> (8 * k) & 255) y[8 * v + k] = value;
-    } else {
-      for (int64_t i = 8 * v; i < a.n; ++i)
-        if (a.mask[i]) y[i] = value;
+    for (int k = 0; k < 4; ++k) {
+      int64_t at = i + static_cast<int64_t>(k) * blockDim.x;
+      on[k] = at < a.n && a.mask[at];
     }
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+      if (on[k]) y[i + static_cast<int64_t>(k) * blockDim.x] = value;
   }
 }
 
@@ -90,11 +92,16 @@ inline void count_tiles(const TileArguments& a) {
 // body(number of the true element, its index) over the true elements of the tile.
 template <class T, class Index, class F>
 inline void each_true(const TileArguments& a, F body) {
-  int64_t first = first_item();
-  unsigned bits = true_items<T, Index>(a, first);
-  int total;
-  int64_t at = a.tiles[blockIdx.x] + exclusive_sum(__popc(bits), total);
-  for (; bits; bits &= bits - 1) body(at++, first + __ffs(static_cast<int>(bits)) - 1);
+  __shared__ uint16_t found[kTile];  // in order, so that neighbouring threads write neighbours
+  unsigned bits = true_items<T, Index>(a, first_item());
+  int total, at = exclusive_sum(__popc(bits), total);
+  for (; bits; bits &= bits - 1)
+    found[at++] = static_cast<uint16_t>(static_cast<int>(threadIdx.x) * kTileItems +
+                                        __ffs(static_cast<int>(bits)) - 1);
+  __syncthreads();
+  int64_t first = static_cast<int64_t>(blockIdx.x) * kTile;
+  for (int p = static_cast<int>(threadIdx.x); p < total; p += static_cast<int>(blockDim.x))
+    body(a.tiles[blockIdx.x] + p, first + found[p]);
 }
 template <class T, class Index>
 inline void nonzero(const TileArguments& a) {
