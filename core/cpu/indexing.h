@@ -12,11 +12,19 @@ struct Bounds {
   void (*raise)(int64_t index, int64_t dim, int64_t size);
 };
 
+// On a GPU the offsets of one index tensor may be its positions themselves, neither multiplied nor
+// checked: then `bounds` says which are allowed.
+struct RawIndex {
+  Bounds bounds{false, nullptr};
+  int64_t size = 0, stride = 0, dim = 0;
+};
+
 // How the result y of indexing meets x. The indexed dimensions are one block whose positions have
 // their element offsets in x listed; the other dimensions are walked alike in x and y.
 struct IndexPlan {
   Dims sizes, x_strides, y_strides;  // of dimensions that are not indexed
   int64_t y_step = 0;                // between positions of the block, in y
+  RawIndex raw;
 };
 
 // offsets[k] (+)= index[k] * stride, in row-major order of `index` (int64, any strides).

@@ -33,7 +33,7 @@ struct Opened {
  private:
   std::string start(void* library) {
 #define ENTRY(name, parameters) {#name, reinterpret_cast<void**>(&table.name)},
-    const char* lacking = fill_table(library, {LAMPAS_DRIVER(ENTRY)});
+    const char* lacking = fill_table(library, {LAMPAS_DRIVER(ENTRY) LAMPAS_DRIVER_RUNTIME(ENTRY)});
     int version = 0;
     if (!lacking && table.cuInit(0) == 0 && table.cuDriverGetVersion(&version) == 0 &&
         version >= kOldest && table.cuDeviceGetCount(&devices) == 0 && devices > 0)

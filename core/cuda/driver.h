@@ -61,6 +61,12 @@ inline constexpr Result kOutOfMemory = 2, kNotReady = 600, kNoDevice = 100;
                                                                unsigned shared, StreamHandle,      \
                                                                void** params, void** extra))
 
+// What streams, memory and graphs need beyond launching kernels.
+// clang-format off
+#define LAMPAS_DRIVER_RUNTIME(row)                                                          \
+  row(cuMemHostAlloc, (void** memory, size_t, unsigned flags))
+// clang-format on
+
 #define LAMPAS_NVRTC(row)                                                                       \
   row(nvrtcVersion, (int* major, int* minor)) row(nvrtcGetNumSupportedArchs, (int* count))      \
       row(nvrtcGetSupportedArchs, (int* archs))                                                 \
@@ -81,6 +87,7 @@ struct NvrtcProgram;
 #define FIELD(name, parameters) Result(*name) parameters = nullptr;
 struct Driver {
   LAMPAS_DRIVER(FIELD)
+  LAMPAS_DRIVER_RUNTIME(FIELD)
 };
 struct Nvrtc {
   LAMPAS_NVRTC(FIELD)

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "cuda/failures.h"
 #include "cuda/program.h"
 #include "runtime/error.h"
 
@@ -25,13 +26,16 @@ void launch(Function function, const Grid& grid, const void* arguments, int devi
     const char* wish = std::getenv("CUDA_LAUNCH_BLOCKING");
     return wish && *wish == '1';
   }();
+  check_failures(device);
   bind(device);
   Stream stream = current_stream(device);
   void* params[] = {const_cast<void*>(arguments)};  // the driver only reads them
   check(driver().cuLaunchKernel(function, grid.x, grid.y, grid.z, grid.threads, 1, 1, 0,
                                 stream.handle, params, nullptr),
         what);
-  if (blocking) check(driver().cuStreamSynchronize(stream.handle), what);
+  if (!blocking) return;
+  check(driver().cuStreamSynchronize(stream.handle), what);
+  check_failures(device);
 }
 
 }  // namespace lampas::cuda

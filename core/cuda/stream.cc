@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "cuda/failures.h"
 #include "runtime/error.h"
 
 namespace lampas::cuda {
@@ -104,10 +105,12 @@ Stream pooled_stream(int device, int priority) {
 void synchronize(Stream stream) {
   bind(stream.device);
   check(driver().cuStreamSynchronize(stream.handle), "waiting for a stream");
+  check_failures(stream.device);
 }
 void synchronize_device(int device) {
   bind(device);
   check(driver().cuCtxSynchronize(), "waiting for a device");
+  check_failures(device);
 }
 bool is_done(Stream stream) {
   bind(stream.device);
@@ -141,6 +144,7 @@ void Event::synchronize() const {
   if (!handle_) return;
   bind(device_);
   check(driver().cuEventSynchronize(handle_), "waiting for an event");
+  check_failures(device_);
 }
 float Event::milliseconds_until(const Event& end) const {
   CHECK(timed_ && end.timed_, "Both events must be created with argument 'enable_timing=True'.");

@@ -72,7 +72,6 @@ Tensor losses_of(const Tensor& input, const Tensor& given, Batch b) {
         "Long, Int");
   if (input.dtype() != DType::Float && input.dtype() != DType::Double)
     fail_dtype("ctc_loss_cpu", input.dtype());
-  if (!input.device().is_cpu()) require_available(input.device());
   check_lengths(input, b, given);
   Tensor targets = contiguous(to(given, DType::Int64)), logs = contiguous(input);
   int64_t at = 0;
@@ -82,8 +81,8 @@ Tensor losses_of(const Tensor& input, const Tensor& given, Batch b) {
   }
   Tensor losses = empty(Dims{logs.size(1)}, logs.dtype(), logs.device());
   if (logs.is_meta()) return losses;
-  check_labels(targets, b, logs.size(2));
-  cpu::ctc_losses(losses, logs, targets, b.view());
+  if (logs.device().is_cpu()) check_labels(targets, b, logs.size(2));
+  KERNEL(ctc_losses, losses, logs, targets, b.view());
   if (!tape::needs_grad(logs)) return losses;
   tape::record(losses, "CtcLossBackward0", {logs}, {logs, targets, tape::out(losses)},
                [b](const Backward& t) -> Tensors {
@@ -91,8 +90,8 @@ Tensor losses_of(const Tensor& input, const Tensor& given, Batch b) {
                  {
                    tape::NoGrad off;
                    dx = empty(logs.sizes(), logs.dtype(), logs.device());
-                   cpu::ctc_gradient(dx, contiguous(t.g), contiguous(t.saved(2)), logs, t.saved(1),
-                                     b.view(), b.zero_infinity);
+                   KERNEL(ctc_gradient, dx, contiguous(t.g), contiguous(t.saved(2)), logs,
+                          t.saved(1), b.view(), b.zero_infinity);
                  }
                  if (tape::needs_grad(t.g, logs)) {
                    tape::record(dx, "CtcLossBackwardBackward0", {t.g, logs}, {},

@@ -1,5 +1,6 @@
 // Rows of a table by index: embedding with its dense gradient, renormalisation of rows, one_hot.
 #include "ops/indexing.h"
+#include "ops/reduce.h"
 
 namespace lampas::ops {
 
@@ -96,7 +97,10 @@ Tensor one_hot(const Tensor& x, int64_t num_classes) {
                                : "Total number of classes must be positive.");
     return zeros(with_width(x, num_classes), DType::Int64, x.device());
   }
-  if (!x.is_meta()) {
+  if (x.device().is_cuda()) {  // classes out of range are noticed when they are written
+    if (num_classes == -1) num_classes = item(max_all(x)).to<int64_t>() + 1;
+    CHECK(num_classes > 0, "Class values must be non-negative.");
+  } else if (!x.is_meta()) {
     require_available(x.device());
     auto [low, high] = cpu::extremes(x);
     CHECK(low >= 0, "Class values must be non-negative.");

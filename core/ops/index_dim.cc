@@ -192,10 +192,16 @@ Tensor fill_rows(const char* node, const Tensor& x, int64_t dim, const Tensor& i
 RowPlan row_plan(const Tensor& x, int64_t d, const Tensor& index, const Tensor& other,
                  cpu::Bounds bounds) {
   RowPlan rows;
-  rows.offsets = empty(Dims{index.numel()}, DType::Int64, x.device());
   Tensor positions = at_least_1d(index);
   int64_t size = x.dim() ? x.size(d) : 1, stride = x.dim() ? x.stride(d) : 1;
-  KERNEL(index_offsets, rows.offsets, positions, size, stride, d, bounds, false);
+  if (x.device().is_cuda()) {  // the kernel that moves the rows checks and multiplies
+    require_device(x.device(), index);
+    rows.offsets = contiguous(positions);
+    rows.plan.raw = {bounds, size, stride, d};
+  } else {
+    rows.offsets = empty(Dims{index.numel()}, DType::Int64, x.device());
+    KERNEL(index_offsets, rows.offsets, positions, size, stride, d, bounds, false);
+  }
   for (int64_t i = 0; i < x.dim(); ++i) {
     if (i == d) continue;
     rows.plan.sizes.push_back(x.size(i));
@@ -206,21 +212,21 @@ RowPlan row_plan(const Tensor& x, int64_t d, const Tensor& index, const Tensor& 
   return rows;
 }
 
-Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
-  CHECK_KIND(index.dim() <= 1, Index, "index_select(): Index is supposed to be a vector");
-  CHECK(is_index_type(index), "index_select(): Expected dtype int32 or int64 for index");
-  CHECK(x.dim() > 0 || index.numel() == 1,
-        "index_select(): Index to scalar can have only 1 value, got ", index.numel(), " value(s)");
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& at) {
+  CHECK_KIND(at.dim() <= 1, Index, "index_select(): Index is supposed to be a vector");
+  CHECK(is_index_type(at), "index_select(): Expected dtype int32 or int64 for index");
+  CHECK(x.dim() > 0 || at.numel() == 1,
+        "index_select(): Index to scalar can have only 1 value, got ", at.numel(), " value(s)");
   int64_t d = wrap_dim(dim, x.dim());
-  CHECK(x.dim() == 0 || x.size(d) > 0 || index.numel() == 0,
+  CHECK(x.dim() == 0 || x.size(d) > 0 || at.numel() == 0,
         "index_select(): self indexing axis dim should be positive");
   Dims sizes = x.sizes();
-  if (!sizes.empty()) sizes[d] = index.numel();
+  if (!sizes.empty()) sizes[d] = at.numel();
   Tensor y = empty(sizes, x.dtype(), x.device());
-  RowPlan rows = row_plan(x, d, wide_index(index), y, kInSelf);
+  RowPlan rows = row_plan(x, d, wide_index(at), y, kInSelf);
   KERNEL(index, y, x, rows.offsets, rows.plan);
   if (needs_grad(x))
-    tape::record(y, "IndexSelectBackward0", {x}, {index},
+    tape::record(y, "IndexSelectBackward0", {x}, {at},
                  [d, from = x.sizes()](const Backward& b) -> Tensors {
                    Tensor index = b.saved(0);
                    if (from.empty()) return {b.g};
@@ -311,24 +317,22 @@ Tensor index_reduce_(const Tensor& x, int64_t dim, const Tensor& index, const Te
 
 // --- all elements in a row ---
 
-Tensor take(const Tensor& x, const Tensor& index) {
-  CHECK(index.dtype() == DType::Int64, "take(): Expected a long tensor for index, but got ",
-        label(index.dtype()));
-  CHECK_KIND(x.numel() > 0 || index.numel() == 0, Index,
-             "take(): tried to take from an empty tensor");
+Tensor take(const Tensor& x, const Tensor& at) {
+  CHECK(at.dtype() == DType::Int64, "take(): Expected a long tensor for index, but got ",
+        label(at.dtype()));
+  CHECK_KIND(x.numel() > 0 || at.numel() == 0, Index, "take(): tried to take from an empty tensor");
   CHECK_KIND(x.dtype() != DType::UInt16 && x.dtype() != DType::UInt32 && x.dtype() != DType::UInt64,
              NotImplemented, "\"take_cpu\" not implemented for '", label(x.dtype()), "'");
-  Tensor y = empty(index.sizes(), x.dtype(), x.device());
-  Tensor offsets = empty(Dims{index.numel()}, DType::Int64, x.device());
-  KERNEL(linear_offsets, offsets, index, x, kLinear);
+  Tensor y = empty(at.sizes(), x.dtype(), x.device());
+  Tensor offsets = empty(Dims{at.numel()}, DType::Int64, x.device());
+  KERNEL(linear_offsets, offsets, at, x, kLinear);
   cpu::IndexPlan plan;
   plan.y_step = 1;
   KERNEL(index, y, x, offsets, plan);
   if (needs_grad(x))
-    tape::record(y, "TakeBackward0", {x}, {index},
-                 [from = x.sizes()](const Backward& b) -> Tensors {
-                   return {put_(zeros(from, b.g.dtype(), b.g.device()), b.saved(0), b.g, true)};
-                 });
+    tape::record(y, "TakeBackward0", {x}, {at}, [from = x.sizes()](const Backward& b) -> Tensors {
+      return {put_(zeros(from, b.g.dtype(), b.g.device()), b.saved(0), b.g, true)};
+    });
   return y;
 }
 

@@ -4,6 +4,7 @@
 #include "ops/indexing.h"
 
 #include "cpu/masked.h"
+#include "ops/copy.h"
 
 namespace lampas::ops {
 
@@ -56,6 +57,19 @@ Dims broadcast_block(const Tensors& indices) {
        "shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
 }
 
+// Index tensors of the host may name elements on a GPU.
+Tensors placed_beside(const Tensor& x, const Tensors& given) {
+  Tensors indices = given;
+  for (Tensor& index : indices) {
+    if (!index.defined() || index.device() == x.device()) continue;
+    CHECK(index.device().is_cpu(),
+          "indices should be either on cpu or on the same device as the indexed tensor (",
+          to_string(x.device()), ")");
+    index = to(plain(index), x.device());
+  }
+  return indices;
+}
+
 // How x[indices] lies: the indexed dimensions become one block, in place when they are neighbours,
 // else at the front.
 struct Indexing {
@@ -69,7 +83,7 @@ struct Indexing {
   Tensor seen(const Tensor& x) const;
   Tensor empty_like_indexed(const Tensor& x) const;
   cpu::IndexPlan plan(const Tensor& x, const Tensor& y, Dims& order) const;
-  Tensor offsets(const Tensor& x, const Dims& order) const;
+  Tensor offsets(const Tensor& x, const Dims& order, cpu::IndexPlan& plan) const;
 };
 
 Indexing::Indexing(const Tensor& x, const Tensors& given) : indices(integer_indices(x, given)) {
@@ -156,9 +170,22 @@ cpu::IndexPlan Indexing::plan(const Tensor& x, const Tensor& y, Dims& order) con
   return p;
 }
 
-Tensor Indexing::offsets(const Tensor& x, const Dims& order) const {
+Tensor Indexing::offsets(const Tensor& x, const Dims& order, cpu::IndexPlan& plan) const {
   Dims shape(order.size());
   for (size_t i = 0; i < order.size(); ++i) shape[i] = block[order[i]];
+  int64_t only = -1, count = 0;
+  for (int64_t d = 0; d < x.dim(); ++d)
+    if (indices[d].defined()) only = d, ++count;
+  if (count == 1 && x.device().is_cuda()) {
+    Tensor ordered = plain(indices[only]);
+    for (size_t i = 0; i < order.size(); ++i) {
+      ordered->sizes[i] = indices[only].size(order[i]);
+      ordered->strides[i] = indices[only].stride(order[i]);
+    }
+    refresh(ordered.get());
+    plan.raw = {kWrapped, x.size(only), x.stride(only), 0};
+    return contiguous(ordered);
+  }
   Tensor result = empty(shape, DType::Int64, x.device());
   bool first = true;
   int64_t nth = 0;
@@ -261,8 +288,13 @@ Tensor fill_where(const Tensor& x, const Tensor& mask, const Tensor& value, bool
 
 // x[mask], for a mask of x's shape: no list of coordinates is made.
 Tensor select_where(const Tensor& x, const Tensor& mask) {
-  Tensor y = empty(Dims{cpu::count_nonzero(mask)}, x.dtype(), x.device());
-  KERNEL(masked_select, y, x, mask);
+  Tensor y;
+  if (x.device().is_cuda()) {
+    y = cuda::masked_select(cuda::On{}, x, mask);
+  } else {
+    y = empty(Dims{cpu::count_nonzero(mask)}, x.dtype(), x.device());
+    KERNEL(masked_select, y, x, mask);
+  }
   if (needs_grad(x))
     tape::record(
         y, "IndexBackward0", {x}, {mask}, [from = x.sizes()](const Backward& b) -> Tensors {
@@ -271,8 +303,9 @@ Tensor select_where(const Tensor& x, const Tensor& mask) {
   return y;
 }
 
-Tensor put(const Tensor& x, const Tensors& given, const Tensor& values, bool accumulate,
+Tensor put(const Tensor& x, const Tensors& anywhere, const Tensor& values, bool accumulate,
            bool in_place) {
+  Tensors given = placed_beside(x, anywhere);
   CHECK(values.dtype() == x.dtype(),
         "Index put requires the source and destination dtypes match, got ", label(x.dtype()),
         " for the destination and ", label(values.dtype()), " for the source.");
@@ -295,7 +328,7 @@ Tensor put(const Tensor& x, const Tensors& given, const Tensor& values, bool acc
     wide = contiguous(wide);
     plan = at.plan(target.y, wide, order);
   }
-  Tensor offsets = at.offsets(target.y, order);
+  Tensor offsets = at.offsets(target.y, order, plan);
   KERNEL(index_put, target.y, wide, offsets, plan,
          accumulate ? cpu::Combine::Add : cpu::Combine::Assign, "index_put");
   if (!needs_grad(x, values)) return target.y;
@@ -355,9 +388,10 @@ Tensors integer_indices(const Tensor& x, const Tensors& given) {
   return indices;
 }
 
-Tensor index(const Tensor& x, const GappedTensors& given) {
+Tensor index(const Tensor& x, const GappedTensors& anywhere) {
+  Tensors given = placed_beside(x, anywhere);
   const Tensor* mask = lone_mask(x, given);
-  if (mask && mask->dim() == x.dim() && x.device().is_cpu() && mask->device().is_cpu())
+  if (mask && mask->dim() == x.dim() && !x.is_meta() && mask->device() == x.device())
     return select_where(x, *mask);
   Indexing at(x, given);
   if (defined_count(at.indices) == 0) return clone(x, MemoryFormat::Preserve);
@@ -368,7 +402,7 @@ Tensor index(const Tensor& x, const GappedTensors& given) {
     y = empty(at.sizes, x.dtype(), x.device());
     plan = at.plan(x, y, order);
   }
-  Tensor offsets = at.offsets(x, order);
+  Tensor offsets = at.offsets(x, order, plan);
   KERNEL(index, y, x, offsets, plan);
   if (!needs_grad(x)) return y;
   uint64_t bits = defined_bits(at.indices);
@@ -393,6 +427,7 @@ Tensor index_put_(const Tensor& x, const GappedTensors& indices, const Tensor& v
 // The coordinates of true elements are the columns of the result; each column is contiguous.
 Tensor nonzero(const Tensor& x) {
   check_known_data(x);
+  if (x.device().is_cuda()) return transpose(cuda::nonzero(cuda::On{}, x), 0, 1);
   require_available(x.device());
   int64_t count = cpu::count_nonzero(x);
   Tensor rows = empty(Dims{x.dim(), count}, DType::Int64, x.device());

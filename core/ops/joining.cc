@@ -2,6 +2,7 @@
 #include "cpu/joining.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "ops/arithmetic.h"
 #include "ops/copy.h"
@@ -52,6 +53,8 @@ Joined joined_type(const Tensors& xs) {
   ResultType type;
   MemoryFormat format = suggested_format(xs[0]);
   for (const Tensor& x : xs) {
+    if (x.device() != xs[0].device() && (x.device().is_cuda() || xs[0].device().is_cuda()))
+      fail_devices(xs[0].device(), x.device());
     CHECK(x.device() == xs[0].device(), "Tensor on device ", to_string(x.device()),
           " is not on the expected device ", to_string(xs[0].device()), "!");
     type.add(x);
@@ -157,10 +160,16 @@ Tensor cat(const Tensors& xs, int64_t dim) {
   int64_t start = 0;
   bool in_order = y.is_contiguous();  // and each input is one run of it
   for (int64_t k = 0; k < d; ++k) in_order &= y.size(k) == 1;
+  std::vector<cuda::JoinedPart> together;  // on a GPU: by one kernel
   for (const Tensor& x : xs) {
     bool skipped = is_legacy_empty(x) && first->dim() != 1;
     lengths.push_back(skipped ? -1 : x.size(d));
     if (skipped) continue;
+    if (y.device().is_cuda() && y.is_contiguous() && x.is_contiguous() && x.dtype() == dtype) {
+      together.push_back({x, start});
+      start += x.size(d);
+      continue;
+    }
     bool short_run = in_order && x.is_contiguous() && x.dtype() == dtype && x.numel() < kShortRun;
     if (short_run)
       KERNEL(place_run, y, start * y.stride(d), x);
@@ -168,6 +177,7 @@ Tensor cat(const Tensors& xs, int64_t dim) {
       copy_values(part(y, d, start, x.size(d)), x);
     start += x.size(d);
   }
+  if (!together.empty()) cuda::join(cuda::On{}, y, together, d);
   if (needs_grad(xs))
     tape::record(y, "CatBackward0", xs, {},
                  [d, lengths, types = types_of(xs)](const Backward& b) -> Tensors {
@@ -339,6 +349,7 @@ Tensor repeat_interleave_index(const Tensor& repeats, Optional<int64_t> output_s
   CHECK(repeats.dim() == 1, "repeat_interleave only accept 1D vector as repeat");
   CHECK_KIND(!repeats.is_meta(), NotImplemented,
              "repeat_interleave() needs the values of repeats: it cannot run on the meta device");
+  if (repeats.device().is_cuda()) return cuda::repeat_index(cuda::On{}, repeats, output_size);
   require_available(repeats.device());
   int64_t total = cpu::total_repeats(repeats);
   CHECK(!output_size || *output_size == total, "allocated size does not match required size");

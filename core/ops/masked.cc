@@ -119,9 +119,15 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
   Tensor wide = plain_expand(mask, sizes), values = plain_expand(x, sizes);
   CHECK_KIND(!wide.is_meta(), NotImplemented,
              "masked_select() needs the values of its mask: it cannot run on the meta device");
-  require_available(wide.device());
-  Tensor y = empty(Dims{cpu::count_nonzero(wide)}, x.dtype(), x.device());
-  KERNEL(masked_select, y, values, wide);
+  Tensor y;
+  if (wide.device().is_cuda()) {
+    require_device(wide.device(), values);
+    y = cuda::masked_select(cuda::On{}, values, wide);
+  } else {
+    require_available(wide.device());
+    y = empty(Dims{cpu::count_nonzero(wide)}, x.dtype(), x.device());
+    KERNEL(masked_select, y, values, wide);
+  }
   if (needs_grad(x))
     tape::record(
         y, "MaskedSelectBackward0", {x}, {mask},

@@ -24,7 +24,16 @@ Dims pooled_sizes(Span sizes, const PoolShape& s, int spatial, bool output) {
   return result;
 }
 
-Tensor row_major(const Tensor& x) { return contiguous(x.requires_grad() ? plain(x) : x); }
+// The CPU's kernels walk contiguous planes; a GPU's take the format of the result as well.
+MemoryFormat walked_format(const Tensor& x, const Pooling& p) {
+  return x.device().is_cuda() ? p.format : MemoryFormat::Contiguous;
+}
+Tensor laid_out(const Tensor& x, const Pooling& p) {
+  return contiguous(x.requires_grad() ? plain(x) : x, walked_format(x, p));
+}
+Tensor made(Span sizes, DType dtype, const Tensor& like, const Pooling& p) {
+  return empty_format(sizes, dtype, like.device(), walked_format(like, p));
+}
 
 // The gradient of max pooling: g scattered to the maxima of planes of `sizes`. Differentiable.
 Tensor scattered_to_maxima(const Tensor& g, const Tensor& indices, const Pooling& p) {
@@ -36,16 +45,16 @@ Tensor scattered_to_maxima(const Tensor& g, const Tensor& indices, const Pooling
         scatter_add(flat, 1, reshape(indices, Dims{planes, out}), reshape(g, Dims{planes, out}));
     return reshape(sum, sizes);
   }
-  Tensor dx = empty(sizes, g.dtype(), g.device());
-  KERNEL(max_pool_backward, dx, row_major(g), row_major(indices), p.shape);
+  Tensor dx = made(sizes, g.dtype(), g, p);
+  KERNEL(max_pool_backward, dx, laid_out(g, p), laid_out(indices, p), p.shape);
   return in_format(dx, p.format);
 }
 
 Tensor spread(const Tensor& g, const Pooling& p);
 
 Tensor averaged(const Tensor& x, const Pooling& p, const char* node) {
-  Tensor y = empty(pooled_sizes(x.sizes(), p.shape, p.spatial, true), x.dtype(), x.device());
-  KERNEL(average_pool, y, row_major(x), p.shape, p.kernel);
+  Tensor y = made(pooled_sizes(x.sizes(), p.shape, p.spatial, true), x.dtype(), x, p);
+  KERNEL(average_pool, y, laid_out(x, p), p.shape, p.kernel);
   {
     tape::NoGrad off;
     y = in_format(y, p.format);
@@ -59,8 +68,8 @@ Tensor averaged(const Tensor& x, const Pooling& p, const char* node) {
 
 // The adjoint of averaged().
 Tensor spread(const Tensor& g, const Pooling& p) {
-  Tensor dx = empty(pooled_sizes(g.sizes(), p.shape, p.spatial, false), g.dtype(), g.device());
-  KERNEL(average_pool_backward, dx, row_major(g), p.shape, p.kernel);
+  Tensor dx = made(pooled_sizes(g.sizes(), p.shape, p.spatial, false), g.dtype(), g, p);
+  KERNEL(average_pool_backward, dx, laid_out(g, p), p.shape, p.kernel);
   {
     tape::NoGrad off;
     dx = in_format(dx, p.format);
@@ -77,9 +86,9 @@ Tensor average_pooled(const Tensor& x, const Pooling& p) { return averaged(x, p,
 
 Pair max_pooled(const Tensor& x, const Pooling& p, bool indices_wanted) {
   Dims sizes = pooled_sizes(x.sizes(), p.shape, p.spatial, true);
-  Tensor y = empty(sizes, x.dtype(), x.device()), indices;
-  if (indices_wanted || needs_grad(x)) indices = empty(sizes, DType::Int64, x.device());
-  KERNEL(max_pool, y, indices, row_major(x), p.shape, p.kernel);
+  Tensor y = made(sizes, x.dtype(), x, p), indices;
+  if (indices_wanted || needs_grad(x)) indices = made(sizes, DType::Int64, x, p);
+  KERNEL(max_pool, y, indices, laid_out(x, p), p.shape, p.kernel);
   {
     tape::NoGrad off;
     y = in_format(y, p.format);

@@ -23,14 +23,16 @@ Groups group(const Tensor& rows, int64_t n, int64_t width, bool sorted) {
   Device device = rows.device();
   CHECK_KIND(!rows.is_meta(), NotImplemented,
              "unique needs data: the shape of its result depends on it");
-  if (!device.is_cpu()) require_available(device);
   Groups g;
   if (sorted) {
     g.order = empty(Dims{n}, DType::Int64, device);
     KERNEL(order_rows, g.order, rows, n, width);
   }
   g.group = empty(Dims{n}, DType::Int64, device);
-  int64_t runs = n ? cpu::group_rows(g.group, rows, g.order, n, width) : 0;
+  int64_t runs = 0;
+  if (n)
+    runs = device.is_cuda() ? cuda::group_rows(cuda::On{}, g.group, rows, g.order, n, width)
+                            : cpu::group_rows(g.group, rows, g.order, n, width);
   g.first = empty(Dims{runs}, DType::Int64, device);
   g.counts = empty(Dims{runs}, DType::Int64, device);
   KERNEL(describe_groups, g.first, g.counts, g.group, g.order);

@@ -62,7 +62,32 @@ constexpr const char* kOnDevice[] = {
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
     "mT", "mH", "matrix_H", "adjoint", "movedim", "moveaxis", "squeeze", "unsqueeze", "select",
     "slice", "narrow", "as_strided", "diagonal", "unfold", "squeeze_", "unsqueeze_", "transpose_",
-    "swapdims_", "swapaxes_", "t_", "as_strided_", "split", "split_with_sizes", "chunk", "unbind"};
+    "swapdims_", "swapaxes_", "t_", "as_strided_", "split", "split_with_sizes", "chunk", "unbind",
+    "tensor_split",
+    // elements found through indices and masks
+    "index", "index_put", "index_put_", "index_select", "index_add", "index_add_", "index_copy",
+    "index_copy_", "index_fill", "index_fill_", "index_reduce", "index_reduce_", "take", "put",
+    "put_", "gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce",
+    "scatter_reduce_", "embedding", "embedding_dense_backward", "embedding_renorm_", "one_hot",
+    "masked_fill", "masked_fill_", "masked_select", "masked_scatter", "masked_scatter_", "nonzero",
+    "argwhere", "nonzero_columns",
+    // joining, repeating, cutting, ranges
+    "cat", "concat", "concatenate", "stack", "repeat", "roll", "flip", "tril", "triu",
+    "constant_pad_nd", "_pad_from_inside", "repeat_interleave_index", "diag_embed",
+    "select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "im2col", "col2im",
+    "arange", "linspace", "logspace", "eye",
+    // windows over images
+    "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
+    "max_pool3d_with_indices", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+    "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler",
+    // order and sets
+    "sort", "argsort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode", "_unique2",
+    "unique_dim", "_unique_consecutive", "searchsorted", "bucketize", "isin", "bincount", "histc",
+    "ctc_loss"};
 
 struct Moved {
   Tensor device, host;
@@ -75,6 +100,9 @@ const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get();
 
 bool names_cuda(const Parameter& param, PyObject* o) {
   return std::strcmp(param.type, Arg<Device>::name) == 0 && o != Py_None && to_device(o).is_cuda();
+  // By value: in builds without optimisation equal texts have several addresses.
+  return std::string_view(param.type) == Arg<Device>::name && o != Py_None &&
+         to_device(o).is_cuda();
 }
 
 class HostCall {

@@ -2,7 +2,6 @@
 // Ellipsis become views at once, everything else becomes index tensors applied together at the end.
 #include "python/indexing.h"
 
-#include "cuda/fallback.h"
 #include "ops/copy.h"
 #include "ops/indexing.h"
 #include "ops/iterator.h"
@@ -241,19 +240,6 @@ void copy_into(const Tensor& target, const Tensor& given) {
 
 }  // namespace
 
-// Tensors as indices have no kernel on a GPU yet (host_fallback.cc).
-template <class Indices>
-static Indices on_hosts(Indices indices) {
-  for (Tensor& index : indices)
-    if (index.defined()) index = ops::to(index, Device{});
-  return indices;
-}
-template <class Indices>
-static Tensor index_through_host(const Tensor& x, Indices indices) {
-  cuda::warn_of_fallback("index");
-  return ops::to(ops::index(ops::to(x, Device{}), on_hosts(std::move(indices))), x.device());
-}
-
 PyObject* tensor_getitem(const Tensor& x, PyObject* key) {
   if (PyLong_CheckExact(key)) return wrap(pick(x, 0, int_of(key), 0));
   if (PySlice_Check(key)) return wrap(cut(x, 0, key));
@@ -261,7 +247,6 @@ PyObject* tensor_getitem(const Tensor& x, PyObject* key) {
   if (key == Py_Ellipsis) return wrap(ops::as_alias(x));
   Reading r = read(x, key);
   if (r.indices.empty()) return wrap(r.x.is(x) ? ops::as_alias(x) : r.x);
-  if (r.x.device().is_cuda()) return wrap(index_through_host(r.x, compact(r.indices)));
   return wrap(ops::index(r.x, compact(r.indices)));
 }
 
@@ -279,14 +264,6 @@ int tensor_setitem(const Tensor& x, PyObject* key, PyObject* value) {
     return 0;
   }
   if (v.device() != r.x.device() && v.dim() == 0) v = ops::to(v, r.x.device());
-  if (r.x.device().is_cuda()) {
-    Tensor here = ops::to(r.x, Device{});
-    cuda::warn_of_fallback("index_put_");
-    ops::index_put_(here, on_hosts(compact(r.indices)), ops::to(without_leading_ones(v), Device{}),
-                    false);
-    ops::copy_(r.x, here);
-    return 0;
-  }
   ops::index_put_(r.x, compact(r.indices), without_leading_ones(v), false);
   return 0;
 }

@@ -67,7 +67,15 @@ inline void wait_while(Waits waits) {
   progress = true;
 }
 
+// Of the barrier's rounds, even and odd: how many fibers from the first on have reached it.
+struct Arrivals {
+  unsigned round = 0;
+  size_t count = 0;
+};
+static Arrivals arrivals[2];
+
 inline void run_block() {
+  arrivals[0] = arrivals[1] = {};
   unsigned count = blockDim.x * blockDim.y * blockDim.z;
   fibers.resize(count);
   if (!stacks)
@@ -109,9 +117,12 @@ inline void run_grid(void (*thread)(const void*), const void* given, dim3 grid, 
 inline void sync_block() {
   unsigned mine = ++running->block_round;
   wait_while([&] {
-    for (Fiber& f : fibers)
-      if (!f.done && f.block_round < mine) return true;
-    return false;
+    Arrivals& a = arrivals[mine % 2];
+    if (a.round != mine) a = {mine, 0};
+    while (a.count < fibers.size() &&
+           (fibers[a.count].done || fibers[a.count].block_round >= mine))
+      ++a.count;
+    return a.count < fibers.size();
   });
 }
 // Waits for the threads of the warp; returns the first of them. `passed[mine % 2]` may then be
@@ -153,6 +164,7 @@ inline void __syncwarp(unsigned = ~0u) {
 }
 inline void __threadfence() {}
 inline void __threadfence_block() {}
+inline void __threadfence_system() {}
 
 // Lanes of a segment of `width` read one another; beyond it a lane reads itself.
 #define EMULATED_SHUFFLE(name, Step, source)                                                    \
@@ -178,6 +190,18 @@ inline unsigned __ballot_sync(unsigned, int predicate) {
         bits |= 1u << i;
     return static_cast<int>(bits);
   });
+}
+template <class T>
+inline unsigned __match_any_sync(unsigned, T x) {
+  unsigned same = 0;
+  emulation::exchange(x, [&](auto* first, int, size_t lanes, unsigned round, T own) {
+    for (size_t i = 0; i < lanes; ++i)
+      if (first[i].warp_round >= round &&
+          emulation::of_lane(first, static_cast<int>(i), lanes, round, own) == own)
+        same |= 1u << i;
+    return own;
+  });
+  return same;
 }
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }

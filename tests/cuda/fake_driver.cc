@@ -185,6 +185,10 @@ API int cuMemAlloc_v2(unsigned long long* p, size_t n) {
   current->used += n;
   return 0;
 }
+API int cuMemHostAlloc(void** p, size_t n, unsigned) {
+  *p = std::malloc(n);
+  return 0;
+}
 API int cuMemFree_v2(unsigned long long p) {
   std::lock_guard<std::mutex> hold(guard);
   auto found = blocks.find(p);

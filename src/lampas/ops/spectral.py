@@ -168,7 +168,9 @@ def stft(
 def _overlap_add(frames, hop):
     """Frames (B, T, n) laid hop apart and summed: (B, n + hop * (T - 1))."""
     batch, count, n = frames.shape
-    places = lampas.arange(count).unsqueeze(1) * hop + lampas.arange(n)
+    device = frames.device
+    starts = lampas.arange(count, device=device).unsqueeze(1) * hop
+    places = starts + lampas.arange(n, device=device)
     total = lampas.zeros(batch, n + hop * (count - 1), dtype=frames.dtype, device=frames.device)
     return total.index_add(1, places.reshape(-1), frames.reshape(batch, -1))
 

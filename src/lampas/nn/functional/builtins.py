@@ -102,7 +102,7 @@ def embedding_bag(
         sizes = offsets.new_zeros(offsets.size(0))
         return bags, offsets.new_empty(0), sizes, sizes.clone()
     padding_idx = padding_idx and padding_idx % weight.size(0)
-    place = lampas.arange(indices.size(0), dtype=offsets.dtype)
+    place = lampas.arange(indices.size(0), dtype=offsets.dtype, device=offsets.device)
     bag = lampas.searchsorted(offsets[:count].contiguous(), place, right=True) - 1
     kept = lampas.ones_like(bag) if padding_idx is None else (indices != padding_idx).to(bag.dtype)
     sizes = offsets.new_zeros(count).index_add(0, bag, kept)

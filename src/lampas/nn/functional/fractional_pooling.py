@@ -11,9 +11,9 @@ def _interval_starts(samples, extent, count, window):
     if count == 1:
         return last
     alpha = (extent - window) / (count - 1)
-    alpha = lampas.tensor(alpha, dtype=samples.dtype)
+    alpha = samples.new_full((), alpha)
     sample = samples.unsqueeze(-1)
-    steps = lampas.arange(count - 1, dtype=samples.dtype)
+    steps = lampas.arange(count - 1, dtype=samples.dtype, device=samples.device)
     starts = ((steps + sample) * alpha).to(lampas.int64) - (sample * alpha).to(lampas.int64)
     return lampas.cat([starts, last], -1)
 
@@ -107,7 +107,8 @@ def _fractional_max_pool(input, kernel_size, output_size, output_ratio, random_s
         starts = _interval_starts(
             random_samples[..., order[d]], spatial[d], output_size[d], kernel_size[d]
         )
-        window = starts.unsqueeze(-1) + lampas.arange(kernel_size[d])  # (N, C, out, kernel)
+        window = starts.unsqueeze(-1) + lampas.arange(kernel_size[d], device=starts.device)
+        # window: (N, C, out, kernel)
         shape = [*starts.shape[:2]] + [1] * (2 * dims)
         shape[2 + d], shape[2 + dims + d] = output_size[d], kernel_size[d]
         window = window.reshape(shape)
