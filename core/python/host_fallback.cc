@@ -2,10 +2,13 @@
 // factories and what is made of those alone.
 #include "python/host_fallback.h"
 
+#include <cstring>
+
 #include "cuda/fallback.h"
 #include "cuda/memory.h"
 #include "ops/copy.h"
 #include "ops/kernel.h"
+#include "python/pinning.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -45,7 +48,7 @@ struct Moved {
 const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get(); }
 
 bool names_cuda(const Parameter& param, PyObject* o) {
-  return param.type == Arg<Device>::name && o != Py_None && to_device(o).is_cuda();
+  return std::strcmp(param.type, Arg<Device>::name) == 0 && o != Py_None && to_device(o).is_cuda();
 }
 
 class HostCall {
@@ -152,6 +155,7 @@ void mark_operators_on_device() {
   overriding.devices = cuda::possible();
   for (const char* name : kOnDevice)
     if (Operator* op = find_operator(name)) op->on_device = true;
+  let_factories_pin();
 }
 
 bool names_device(const Overload& overload, PyObject* const* slots) {

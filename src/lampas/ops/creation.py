@@ -47,8 +47,11 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             stacklevel=2,
         )
         copied = data.detach().clone() if dtype is None else data.detach().to(dtype, copy=True)
-        return _finish(copied, device, requires_grad)
-    return _finish(_core._make_tensor(data, dtype), device, requires_grad)
+    else:
+        copied = _core._make_tensor(data, dtype)
+    if pin_memory:
+        copied = _core.empty_like(copied, pin_memory=True).copy_(copied)
+    return _finish(copied, device, requires_grad)
 
 
 @composite
