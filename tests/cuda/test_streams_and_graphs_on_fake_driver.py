@@ -15,7 +15,9 @@ FAKE = """
 
 
 def test_page_locked_memory(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         x = torch.arange(6.0).reshape(2, 3)
         assert not x.is_pinned() and not torch.ones(2, device="cuda").is_pinned()
         p = x.pin_memory()
@@ -47,12 +49,14 @@ def test_page_locked_memory(run):
         assert fake.fake_pinned() == stats["allocations.current"]
         torch.cuda.empty_cache()
         assert fake.fake_pinned() == 0
-    """)
+    """
+    )
 
 
 def test_page_locked_memory_without_a_device(run):
     run(
-        FAKE + """
+        FAKE
+        + """
         text = ("pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is "
                 "available on this system.")
         for make in (torch.empty, torch.zeros, torch.rand, torch.arange):
@@ -67,7 +71,9 @@ def test_page_locked_memory_without_a_device(run):
 
 
 def test_copies_that_do_not_wait(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         n = 1 << 19  # of 4 bytes: more than what is staged
         torch.zeros(n, device="cuda").fill_(1)
         def waits(f):
@@ -97,12 +103,14 @@ def test_copies_that_do_not_wait(run):
         assert torch.equal(wide[:, 0].to("cuda", non_blocking=True).cpu(), y.cpu())
         module = torch.nn.Linear(2, 2).to("cuda", non_blocking=True)
         assert module.weight.is_cuda
-    """)
+    """
+    )
 
 
 def test_a_device_that_reads_pageable_memory_by_itself(run):
     run(
-        FAKE + """
+        FAKE
+        + """
         x = torch.rand(1 << 19)
         x.cuda()
         before = fake.fake_waits()
@@ -114,7 +122,9 @@ def test_a_device_that_reads_pageable_memory_by_itself(run):
 
 
 def test_page_locked_memory_waits_for_its_copies(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         stream = torch.cuda.Stream()
         p = torch.ones(1 << 19, pin_memory=True)
         address = p.data_ptr()
@@ -132,11 +142,14 @@ def test_page_locked_memory_waits_for_its_copies(run):
             many = [torch.full((5,), i).cuda() for i in range(50)]
         assert torch.cuda.host_memory_stats()["allocations.current"] >= 50
         assert [m[0].item() for m in many] == list(range(50))
-    """)
+    """
+    )
 
 
 def test_a_loader_that_pins(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         data = torch.utils.data.TensorDataset(torch.arange(10.0), torch.arange(10))
         for workers in (0, 2):
             loader = torch.utils.data.DataLoader(data, batch_size=4, pin_memory=True, num_workers=workers)
@@ -154,11 +167,14 @@ def test_a_loader_that_pins(run):
                 return {"x": Pair(torch.ones(2), "text"), "n": i}
         batch, = torch.utils.data.DataLoader(Words(), batch_size=2, pin_memory=True)
         assert batch["x"].a.is_pinned() and batch["x"].b == ["text"] * 2 and batch["n"].is_pinned()
-    """)
+    """
+    )
 
 
 def test_streams_of_all_kinds(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         cuda = torch.cuda
         first, urgent = cuda.Stream(), cuda.Stream(priority=-2)
         assert first.priority == 0 and urgent.priority == -2
@@ -193,12 +209,15 @@ def test_streams_of_all_kinds(run):
         urgent.synchronize()
         assert urgent.query()
         refused(NotImplementedError, "interprocess", lambda: cuda.Event(interprocess=True))
-    """)
+    """
+    )
 
 
 def test_backward_on_the_streams_of_forward(run):
     """Each node's kernels go where its forward went; afterwards the caller's stream waits for all."""
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         side = torch.cuda.Stream()
         seen = []
         class Watch(torch.autograd.Function):
@@ -227,11 +246,14 @@ def test_backward_on_the_streams_of_forward(run):
         y.backward(torch.ones(3, device="cuda"))
         assert seen == [side] and not side.query()  # it waited for the caller's stream
         fake.fake_proceed()
-    """)
+    """
+    )
 
 
 def test_a_graph_is_captured_and_replayed(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         x = torch.arange(4.0).cuda()
         (x * 2 + 1).sigmoid()  # kernels are compiled before
         graph = torch.cuda.CUDAGraph()
@@ -266,11 +288,14 @@ def test_a_graph_is_captured_and_replayed(run):
         graph.debug_dump(os.environ["FAKE_CUDA_FOLDER"] + "/graph.dot")
         assert "digraph" in open(os.environ["FAKE_CUDA_FOLDER"] + "/graph.dot").read()
         refused(RuntimeError, "Unknown capture error mode", lambda: graph.capture_begin(capture_error_mode="no"))
-    """)
+    """
+    )
 
 
 def test_what_waits_ends_a_capture(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         x = torch.ones(3, device="cuda")
         x + 1
         for act in (lambda: x.tolist(), lambda: x.cpu(), lambda: torch.cuda.synchronize(),
@@ -290,11 +315,14 @@ def test_what_waits_ends_a_capture(run):
             assert not torch.cuda.is_current_stream_capturing()
             assert (x + 1).tolist() == [2, 2, 2]  # all is well again
         torch.cuda.empty_cache()
-    """)
+    """
+    )
 
 
 def test_memory_of_graphs(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         MB = 1 << 20
         torch.zeros(4, device="cuda") + 1
         torch.cuda.empty_cache()
@@ -342,11 +370,14 @@ def test_memory_of_graphs(run):
         with torch.cuda.use_mem_pool(pool):
             mine = torch.zeros(3 * MB, device="cuda")
         assert [s["segment_pool_id"] for s in pool.snapshot()] == [pool.id]
-    """)
+    """
+    )
 
 
 def test_streams_that_fork_and_join_in_a_capture(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         x = torch.ones(3, device="cuda")
         x * 2, x + 1
         side, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
@@ -367,12 +398,15 @@ def test_streams_that_fork_and_join_in_a_capture(run):
                 with torch.cuda.stream(side):
                     x * 2
         refused(RuntimeError, "unjoined work", unjoined)
-    """)
+    """
+    )
 
 
 def test_a_whole_training_step_in_a_graph(run):
     """The pattern of PyTorch's documentation: warm up on a side stream, capture, replay."""
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         warnings.simplefilter("ignore")
         def train(graphed):
             w = torch.linspace(-1, 1, 6, device="cuda").requires_grad_()
@@ -412,11 +446,14 @@ def test_a_whole_training_step_in_a_graph(run):
                     losses.append(step().tolist())
             return losses
         assert train(True) == train(False)
-    """)
+    """
+    )
 
 
 def test_graphed_callables(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         warnings.simplefilter("ignore")
         def f(a, b):
             return (a * b).tanh(), a + b
@@ -456,4 +493,5 @@ def test_graphed_callables(run):
         plain.register_forward_hook(lambda *_: None)
         refused(RuntimeError, "Modules must not have hooks registered",
                 lambda: torch.cuda.make_graphed_callables(plain, (b,)))
-    """)
+    """
+    )
