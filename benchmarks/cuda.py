@@ -130,11 +130,12 @@ def seconds_of(t, run, calls, budget):
 def copy_bandwidth(libraries, options):
     """Bytes a second, read and written, of the fastest copy of 10^8 floats."""
     n = 1000 if options.small else 10**8
-    best = 0.0
-    for t in libraries:
+
+    def of(t):
         a, b = t.ones(n).cuda(), t.ones(n).cuda()
-        best = max(best, 8.0 * n / seconds_of(t, lambda: b.copy_(a), 1, options.budget))
-    return best
+        return 8.0 * n / seconds_of(t, lambda: b.copy_(a), 1, options.budget)
+
+    return max(map(of, libraries))
 
 
 def measured(workload, lampas, torch, options):
@@ -202,9 +203,8 @@ def beside_numpy(rows, options):
 def shown(seconds):
     if seconds is None:
         return ""
-    for unit, scale in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
-        if seconds * scale >= 1:
-            break
+    units = (("s", 1), ("ms", 1e3), ("µs", 1e6))
+    unit, scale = next((u for u in units if seconds * u[1] >= 1), units[-1])
     return f"{seconds * scale:.3g} {unit}"
 
 

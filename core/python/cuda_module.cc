@@ -1,6 +1,7 @@
 // What `lampas.cuda` and its tests need of core/cuda. The namespace itself is Python's.
 #include "cpu/pointwise.h"
 #include "cuda/driver.h"
+#include "cuda/fallback.h"
 #include "cuda/pointwise_text.h"
 #include "cuda/program.h"
 #include "python/convert.h"
@@ -128,7 +129,13 @@ PyObject* why_unavailable(PyObject*, PyObject*) {
   return PyUnicode_FromString(cuda::why_unavailable().c_str());
 }
 
-PyMethodDef functions[] = {{"_cuda_rows", rows_of, METH_O, nullptr},
+PyObject* forget_fallbacks(PyObject*, PyObject*) {
+  cuda::forget_fallbacks();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef functions[] = {{"_cuda_forget_fallbacks", forget_fallbacks, METH_NOARGS, nullptr},
+                           {"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_program", program, METH_O, nullptr},
                            {"_cuda_compile", compile, METH_VARARGS, nullptr},
                            {"_cpu_tile", cpu_tile, METH_VARARGS, nullptr},

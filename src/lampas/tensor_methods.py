@@ -385,6 +385,15 @@ def cuda(self, device=None, non_blocking=False, memory_format=_core.preserve_for
     return self.to(where, non_blocking=non_blocking, memory_format=memory_format)
 
 
+def _cuda_array_interface(self):
+    from lampas.cuda import _array_interface
+
+    return _array_interface.describe(self)
+
+
+Tensor.__cuda_array_interface__ = property(_cuda_array_interface)
+
+
 @method
 def record_stream(self, stream):
     if not self.is_cuda:

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -299,7 +300,11 @@ API int cuPointerGetAttribute(void* value, int which, unsigned long long p) {
   auto* at = reinterpret_cast<char*>(p);
   bool host = false, device = inside(p, 1);
   for (auto& [start, n] : pinned) host |= at >= start && at < start + n;
-  if (which != 2 || (!host && !device)) return 1;
+  if ((which != 2 && which != 9) || (!host && !device)) return 1;
+  if (which == 9) {
+    *static_cast<int*>(value) = device ? std::prev(blocks.upper_bound(p))->second.second->device : 0;
+    return 0;
+  }
   *static_cast<unsigned*>(value) = host ? 1 : 2;
   return 0;
 }

@@ -495,3 +495,128 @@ def test_graphed_callables(run):
                 lambda: torch.cuda.make_graphed_callables(plain, (b,)))
     """
     )
+
+
+COMPILED = (
+    FAKE
+    + """
+        import logging
+        warnings.simplefilter("ignore")
+        said = []
+        handler = logging.Handler()
+        handler.emit = lambda record: said.append(record.getMessage())
+        logging.getLogger("lampas.compile").addHandler(handler)
+        logging.getLogger("lampas.compile").setLevel(logging.INFO)
+        def graphs(f):
+            before = fake.fake_graph_launches()
+            return f(), fake.fake_graph_launches() - before
+"""
+)
+
+
+def test_a_compiled_function_becomes_a_graph(run):
+    run(
+        COMPILED
+        + """
+        scale = torch.full((4,), 3.0, device="cuda")
+        @torch.compile
+        def f(x, y):
+            return {"a": (x * scale).tanh(), "b": [x + y]}
+        kept = []
+        for i in range(8):
+            x, y = torch.rand(4).cuda(), torch.rand(4).cuda()
+            result, launched = graphs(lambda: f(x, y))
+            assert launched == (i >= 4 - 1), (i, launched, said)
+            assert torch.allclose(result["a"].cpu(), (x.cpu() * 3).tanh())
+            assert torch.allclose(result["b"][0].cpu(), (x + y).cpu())
+            kept.append((result["b"][0], x + y))
+        assert all(torch.equal(a.cpu(), b.cpu()) for a, b in kept)  # no result is written again
+        assert said[-1].endswith("f is replayed as a device graph"), said
+        scale = torch.full((4,), 5.0, device="cuda")  # a guard sees that
+        for _ in range(2):
+            assert torch.allclose(f(x, y)["a"].cpu(), (x.cpu() * 5).tanh())
+        for switch in (dict(mode="max-autotune-no-cudagraphs"), dict(options={"triton.cudagraphs": False})):
+            g = torch.compile(lambda x: x * 2, **switch)
+            assert [graphs(lambda: g(x))[1] for _ in range(6)] == [0] * 6
+    """
+    )
+
+
+def test_a_compiled_training_step_becomes_a_graph(run):
+    """Same losses and parameters as uncompiled, with momentum, step counters and changed options."""
+    run(
+        COMPILED
+        + """
+        def train(make, compiled, change=False):
+            w = torch.linspace(-1, 1, 6).cuda().requires_grad_()
+            optimizer = make([w])
+            def step(x, y):
+                optimizer.zero_grad()
+                loss = ((w * x).tanh() - y)
+                loss = loss * loss
+                loss.backward(torch.ones_like(loss))
+                optimizer.step()
+                return loss.detach()
+            call = torch.compile(step) if compiled else step
+            losses, launches = [], 0
+            for i in range(9):
+                if change and i == 6:
+                    optimizer.param_groups[0]["lr"] *= 0.5
+                x, y = torch.full((6,), 0.5 + i).cuda(), torch.full((6,), 0.1 * i).cuda()
+                loss, launched = graphs(lambda: call(x, y))
+                losses.append(loss.cpu())
+                launches += launched
+            return torch.stack(losses + [w.detach().cpu()]), launches
+        makers = [
+            lambda p: torch.optim.SGD(p, 0.1), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
+            lambda p: torch.optim.Adam(p, 0.1), lambda p: torch.optim.AdamW(p, 0.1, capturable=True),
+        ]
+        for make in makers:
+            for change in (False, True):
+                expected, _ = train(make, False, change)
+                found, launches = train(make, True, change)
+                assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5), (found, expected)
+                assert launches >= 3, (launches, said)
+    """
+    )
+
+
+def test_what_cannot_be_a_graph_stays_a_replay(run):
+    run(
+        COMPILED
+        + """
+        w = torch.ones(3, device="cuda", requires_grad=True)
+        @torch.compile
+        def wants_gradient(x):
+            return w * x
+        @torch.compile
+        def goes_through_the_host(x):
+            return x.cumsum(0) + x.sort().values
+        @torch.compile
+        def writes(x):
+            return x.add_(1)
+        def repeated(f):
+            del said[:]
+            for i in range(6):
+                x = torch.full((3,), float(i)).cuda()
+                y, launched = graphs(lambda: f(x))
+                assert launched == 0
+            return y
+        y = repeated(wants_gradient)
+        y.backward(torch.ones(3, device="cuda"))
+        assert w.grad.tolist() == [5, 5, 5]
+        assert "its result wants a gradient, which is asked for elsewhere" in said[-1], said
+        assert repeated(writes).tolist() == [6, 6, 6] and "writes to an argument" in said[-1]
+        cpu = torch.full((3,), 5.0)
+        assert repeated(goes_through_the_host).tolist() == (cpu.cumsum(0) + cpu).tolist()
+        assert "without a device graph: CUDA error: operation not permitted when stream is capturing" in said[-1], said
+        assert not torch.cuda.is_current_stream_capturing()
+        counter = torch.zeros(())
+        @torch.compile
+        def with_the_host(x):
+            counter.add_(1)
+            return x * 2
+        repeated(with_the_host)
+        assert counter.item() == 6
+    """
+    )

@@ -174,9 +174,9 @@ def memory_summary(device=None, abbreviated=False):
     retries = f"cudaMalloc retries: {stats['num_alloc_retries']}"
     lines = [
         thick,
-        f"|{f'PyTorch CUDA memory summary, device ID {index}':^{_WIDTH}}|",
+        f"|{'PyTorch CUDA memory summary, device ID ':>57}{index:<18}|",
         thin,
-        f"|{failures:^37}|{retries:^37}|",
+        f"|{'':12}{failures:<24}|{'':8}{retries:<30}|",
         thick,
         "|        Metric         | Cur Usage  | Peak Usage | Tot Alloc  | Tot Freed  |",
     ]
