@@ -142,27 +142,28 @@ _SINGLE_ROWS = (
 _WIDTH = 75
 
 
-def _scaled(size, units, step):
-    """`size` right-aligned in seven places, in the largest unit that keeps three digits or so."""
+def _scaled(size, leader, units, step):
+    """`size` in the first unit in which `leader` has six digits at most, and that unit."""
     unit = units[0]
     for larger in units[1:]:
-        if size < 0.75 * step:
+        if leader < 0.75 * step * step:
             break
-        unit, size = larger, size / step
-    return f"{int(size):7d} {unit}"
+        unit, size, leader = larger, size // step, leader / step
+    return size, unit
 
 
-def _amount(size):
-    return _scaled(size, ("B  ", "KiB", "MiB", "GiB", "TiB", "PiB"), 1024)
+def _amount(size, leader):
+    units = ("B  ", "KiB", "MiB", "GiB", "TiB", "PiB")
+    return " {:6d} {} ".format(*_scaled(size, leader, units, 1024))
 
 
-def _count(number):
-    return _scaled(number, (" ", "K", "M"), 1000)
+def _count(number, leader):
+    return " {:7d} {}  ".format(*_scaled(number, leader, (" ", "K", "M"), 1000))
 
 
-def _row(label, numbers, shown):
-    cells = (shown(number).center(12) for number in numbers)
-    return f"| {label:<22}|" + "|".join(cells) + "|"
+def _row(label, numbers, leaders, shown):
+    """The leaders, of the row for all pools, say in which units the numbers are shown."""
+    return f"| {label:<22}|" + "|".join(map(shown, numbers, leaders)) + "|"
 
 
 def memory_summary(device=None, abbreviated=False):
@@ -170,13 +171,13 @@ def memory_summary(device=None, abbreviated=False):
     index = index_of(device)
     stats = memory_stats(index)
     thick, thin = "|" + "=" * _WIDTH + "|", "|" + "-" * _WIDTH + "|"
-    failures = f"CUDA OOMs: {stats['num_ooms']}"
-    retries = f"cudaMalloc retries: {stats['num_alloc_retries']}"
+    failures = f"CUDA OOMs: {stats['num_ooms']:<12d}"
+    retries = f"cudaMalloc retries: {stats['num_alloc_retries']:<8d}"
     lines = [
         thick,
         f"|{'PyTorch CUDA memory summary, device ID ':>57}{index:<18}|",
         thin,
-        f"|{'':12}{failures:<24}|{'':8}{retries:<30}|",
+        f"|{'':12}{failures} |{'':8}{retries}  |",
         thick,
         "|        Metric         | Cur Usage  | Peak Usage | Tot Alloc  | Tot Freed  |",
     ]
@@ -185,12 +186,14 @@ def memory_summary(device=None, abbreviated=False):
         pools += [("large_pool", "      from large pool"), ("small_pool", "      from small pool")]
     for label, kind, in_bytes in _ROWS:
         lines.append(thin)
+        leaders = [stats[f"{kind}.all.{part}"] for part in _PARTS]
         for pool, inner in pools:
             numbers = [stats[f"{kind}.{pool}.{part}"] for part in _PARTS]
-            lines.append(_row(inner or label, numbers, _amount if in_bytes else _count))
+            lines.append(_row(inner or label, numbers, leaders, _amount if in_bytes else _count))
     for label, kind in _SINGLE_ROWS:
         lines.append(thin)
-        lines.append(_row(label, [stats[f"{kind}.{part}"] for part in _PARTS], _count))
+        numbers = [stats[f"{kind}.{part}"] for part in _PARTS]
+        lines.append(_row(label, numbers, numbers, _count))
     return "\n".join([*lines, thick, ""])
 
 
