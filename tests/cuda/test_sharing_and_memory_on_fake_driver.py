@@ -255,3 +255,69 @@ def test_what_is_known_of_a_device(run):
             torch.ones(2, device="cuda") + 1
     """
     )
+
+
+MIXED = """
+        warnings.simplefilter("ignore")
+        nn, F = torch.nn, torch.nn.functional
+        x = torch.randn(2, 3).cuda()
+        def raised(call):
+            try:
+                call()
+            except Exception as error:
+                return error
+            raise AssertionError("nothing was raised")
+"""
+
+
+def test_mixed_devices_name_the_module(run):
+    run(MIXED + """
+        host = torch.ones(2, 3)
+        tokens = torch.tensor([1])
+        image = torch.ones(1, 1, 4, 4)
+        cases = [
+            (nn.Sequential(nn.Identity(), nn.Linear(3, 2)), x, "1 (Linear(in_features=3"),
+            (nn.Sequential(nn.Linear(3, 2).cuda()), host, "0 (Linear(in_features=3"),
+            (nn.Sequential(nn.Embedding(3, 2).cuda()), tokens, "0 (Embedding(3, 2))"),
+            (nn.Sequential(nn.Embedding(3, 2)), tokens.cuda(), "0 (Embedding(3, 2))"),
+            (nn.Sequential(nn.Conv2d(1, 1, 1).cuda()), image, "0 (Conv2d(1, 1"),
+            (nn.Sequential(nn.Sequential(nn.BatchNorm1d(3))), x, "0.0 (BatchNorm1d(3"),
+            (nn.Sequential(nn.LayerNorm(3)), x, "0 (LayerNorm((3,)"),
+            (nn.Sequential(nn.GRU(3, 2)), x[None], "0 (GRU(3, 2)"),
+            (nn.Sequential(nn.PReLU()), x, None),  # one number may come from the host
+        ]
+        for model, given, place in cases:
+            if place is None:
+                continue
+            error = raised(lambda: model(given))
+            assert type(error) is RuntimeError, error
+            assert str(error) == ("Expected all tensors to be on the same device, but found at least two "
+                                  f"devices, {'cuda:0 and cpu' if 'cuda:0 and' in str(error) else 'cpu and cuda:0'}!"), error
+            note, = error.__notes__
+            assert note.startswith("hint: " + place) and "model.to(device) once" in note, note
+        for call in (lambda: x + host, lambda: torch.cat([x, host]), lambda: x @ host.t(), lambda: x.mul_(host),
+                     lambda: F.mse_loss(x, host), lambda: F.cross_entropy(x, torch.tensor([0, 1])),
+                     lambda: torch.where(x > 0, x, host), lambda: x.addmm(x, host[:, :2].t() @ host)):
+            error = raised(call)
+            assert str(error).startswith("Expected all tensors to be on the same device"), error
+            assert "model.to(device) once" in error.__notes__[0]
+        error = raised(lambda: x + torch.ones(2, 3, device="cuda:1"))
+        assert "cuda:0 and cuda:1" in str(error)
+    """)
+
+
+def test_a_kernel_that_fails_names_operator_and_module(run):
+    run(MIXED + """
+        fake = ctypes.CDLL(os.environ["FAKE"])
+        class Block(nn.Module):
+            def forward(self, x):
+                fake.fake_fail_next_launch(719)
+                return torch.exp(x)
+        model = nn.Sequential(nn.Identity(), nn.ModuleDict({"deep": Block()})["deep"])
+        error = raised(lambda: model(x))
+        assert type(error) is torch.AcceleratorError
+        text = str(error)
+        assert text.startswith("CUDA error: unspecified launch failure\\nin exp\\nSearch for `CUDA_ERROR_LAUNCH_FAILED'")
+        assert "For debugging consider passing CUDA_LAUNCH_BLOCKING=1" in text
+        assert error.__notes__ == ["hint: raised in 1 (Block())"], error.__notes__
+    """)
