@@ -41,15 +41,14 @@ def calls():
     return [case for case in found if case and not any(word in case for word in _LEFT_OUT)]
 
 
-def evaluated(case):
+def arguments():
     t = lampas
     t.manual_seed(0)
     x = t.tensor([[0.5, -1.25, 2.0, 0.125], [-0.75, 1.5, -3.0, 0.25], [4.0, -0.5, 1.0, -2.0]])
-    names = {
+    return {
         "t": t, "nn": t.nn, "F": t.nn.functional, "x": x, "y": x.flip(0) * 0.5 + 0.1,
         "k": t.tensor([1, 0, 3, 1]), "z": t.ones(3, requires_grad=True),
     }  # fmt: skip
-    return eval(case, names)
 
 
 def plain(value):
@@ -72,19 +71,21 @@ def close(a, b):
 
 def play(case):
     """(what is wrong, or an empty text; the operators that went through the host)"""
-    wanted = _outcome(case)
-    lampas._core._cuda_forget_fallbacks()
+    wanted = _outcome(case, arguments())
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         with switched():
-            found = _outcome(case)
+            names = arguments()
+            del seen[:]  # what was said of making them
+            lampas._core._cuda_forget_fallbacks()
+            found = _outcome(case, names)
     copied = sorted({m[1] for w in seen if (m := _FALLBACK.match(str(w.message)))})
     return "" if close(found, wanted) else f"{found!r} instead of {wanted!r}", copied
 
 
-def _outcome(case):
+def _outcome(case, names):
     try:
-        return plain(evaluated(case))
+        return plain(eval(case, names))
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
