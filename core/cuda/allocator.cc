@@ -36,24 +36,6 @@ struct Block {
   int waits = 0;                               // events that have not come yet, or not been made
 };
 
-void Statistic::add(size_t n) {
-  current += n;
-  allocated += n;
-  peak = current > peak ? current : peak;
-}
-void Statistic::remove(size_t n) {
-  current -= n;
-  freed += n;
-}
-void ByPool::add(bool is_small, size_t n) {
-  all.add(n);
-  (is_small ? small : large).add(n);
-}
-void ByPool::remove(bool is_small, size_t n) {
-  all.remove(n);
-  (is_small ? small : large).remove(n);
-}
-
 namespace {
 
 constexpr size_t kStep = 512, kSmall = size_t{1} << 20, kSmallSegment = size_t{2} << 20,

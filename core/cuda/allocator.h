@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/statistics.h"
 #include "cuda/stream.h"
 
 namespace lampas::cuda {
@@ -36,23 +37,7 @@ void leave_pool(int device, PoolId id);
 // Whether a capture takes memory from the device now, on whatever thread.
 bool capture_underway(int device);
 
-// --- statistics ---
-struct Statistic {
-  size_t current = 0, peak = 0, allocated = 0, freed = 0;  // the last two: since the start
-  void add(size_t n);
-  void remove(size_t n);
-};
-struct ByPool {  // requests up to 1 MB are small
-  Statistic all, large, small;
-  void add(bool is_small, size_t n);
-  void remove(bool is_small, size_t n);
-};
-struct Statistics {
-  ByPool allocation, segment, active, inactive_split;  // counts
-  ByPool allocated_bytes, reserved_bytes, active_bytes, requested_bytes, inactive_split_bytes;
-  Statistic oversize_allocations, oversize_segments;  // beyond max_split_size
-  size_t retries = 0, out_of_memory = 0, synchronized = 0, driver_allocations = 0, driver_frees = 0;
-};
+// --- what is known of it ---
 Statistics statistics(int device);
 void reset_peaks(int device);
 void reset_totals(int device);

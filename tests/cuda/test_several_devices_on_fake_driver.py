@@ -13,7 +13,9 @@ FAKE = """
 
 
 def test_data_parallel(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         class Net(torch.nn.Module):
             def __init__(self):
                 super().__init__()
@@ -62,11 +64,14 @@ def test_data_parallel(run):
                 lambda: torch.nn.DataParallel(Fails())(x))
         with torch.no_grad():
             assert not wide(x)["y"].requires_grad
-    """)
+    """
+    )
 
 
 def test_communication(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         comm, P = torch.cuda.comm, torch.nn.parallel
         assert P.comm is comm
         x = torch.arange(6.0).reshape(3, 2).cuda().requires_grad_()
@@ -100,11 +105,14 @@ def test_communication(run):
         copies = P.replicate(torch.nn.Linear(2, 2).cuda(), [0, 1])
         assert [c.weight.device.index for c in copies] == [0, 1] and not list(copies[0].parameters())
         assert copies[1](x.detach().to("cuda:1")).device.index == 1
-    """)
+    """
+    )
 
 
 def test_peer_copies(run):
-    run(FAKE + """
+    run(
+        FAKE
+        + """
         x = torch.arange(4.0).cuda(0)
         y = x.to("cuda:1")
         assert y.device.index == 1 and y.tolist() == [0, 1, 2, 3]
@@ -114,4 +122,5 @@ def test_peer_copies(run):
         w = torch.zeros(4, 2, device="cuda:1")
         w[:, 1] = x
         assert w[:, 1].tolist() == [0, 1, 2, 3]
-    """)
+    """
+    )

@@ -271,7 +271,9 @@ MIXED = """
 
 
 def test_mixed_devices_name_the_module(run):
-    run(MIXED + """
+    run(
+        MIXED
+        + """
         host = torch.ones(2, 3)
         tokens = torch.tensor([1])
         image = torch.ones(1, 1, 4, 4)
@@ -303,11 +305,14 @@ def test_mixed_devices_name_the_module(run):
             assert "model.to(device) once" in error.__notes__[0]
         error = raised(lambda: x + torch.ones(2, 3, device="cuda:1"))
         assert "cuda:0 and cuda:1" in str(error)
-    """)
+    """
+    )
 
 
 def test_a_kernel_that_fails_names_operator_and_module(run):
-    run(MIXED + """
+    run(
+        MIXED
+        + """
         fake = ctypes.CDLL(os.environ["FAKE"])
         class Block(nn.Module):
             def forward(self, x):
@@ -320,4 +325,5 @@ def test_a_kernel_that_fails_names_operator_and_module(run):
         assert text.startswith("CUDA error: unspecified launch failure\\nin exp\\nSearch for `CUDA_ERROR_LAUNCH_FAILED'")
         assert "For debugging consider passing CUDA_LAUNCH_BLOCKING=1" in text
         assert error.__notes__ == ["hint: raised in 1 (Block())"], error.__notes__
-    """)
+    """
+    )

@@ -50,12 +50,16 @@ def reduce_add(inputs, destination=None):
     destination = on(destination)
     for i, x in enumerate(inputs):
         if x.device.type == "cpu":
-            raise AssertionError(f"reduce_add expects all inputs to be on GPUs, but input {i} is on CPU")
+            raise AssertionError(
+                f"reduce_add expects all inputs to be on GPUs, but input {i} is on CPU"
+            )
         if x.shape != inputs[0].shape:
             expected, got = "x".join(map(str, inputs[0].shape)), "x".join(map(str, x.shape))
             raise ValueError(f"input {i} has invalid size: got {got}, but expected {expected}")
     if not inputs:
-        raise RuntimeError("reduce_add expects destination to be on the same GPU with one of the tensors")
+        raise RuntimeError(
+            "reduce_add expects destination to be on the same GPU with one of the tensors"
+        )
     total = inputs[0].to(destination, non_blocking=True)
     for x in inputs[1:]:
         total = total + x.to(destination, non_blocking=True)
@@ -79,7 +83,9 @@ def scatter(tensor, devices=None, chunk_sizes=None, dim=0, streams=None, *, out=
             target.copy_(piece, non_blocking=True)
         return tuple(out)
     devices = [on(device) for device in devices]
-    pieces = tensor.split(list(chunk_sizes), dim) if chunk_sizes else tensor.chunk(len(devices), dim)
+    pieces = (
+        tensor.split(list(chunk_sizes), dim) if chunk_sizes else tensor.chunk(len(devices), dim)
+    )
     streams = streams or [None] * len(devices)
     moved = []
     for piece, device, stream in zip(pieces, devices, streams):
