@@ -15,6 +15,7 @@ import dataclasses
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -72,12 +73,7 @@ class Session:
         log = self.out / f"{name.replace(' ', '-')}.log"
         with open(log, "w") as file:
             try:
-                run = [str(part) for part in command]
-                code = subprocess.run(
-                    run, cwd=cwd, env=self.env, stdout=file, stderr=subprocess.STDOUT, timeout=limit
-                ).returncode
-            except subprocess.TimeoutExpired:
-                code = 124
+                code = run_within(limit, command, cwd, self.env, file)
             except OSError as error:
                 code = 127
                 file.write(f"{error}\n")
@@ -100,6 +96,20 @@ class Session:
             result = "ok" if o.passed else "FAIL"
             lines.append(f"{o.name:{width}}  {result:6}  {o.seconds:7.1f}  {o.said[:100]}")
         return "\n".join(lines)
+
+
+def run_within(limit, command, cwd, env, file):
+    """A command's exit status; 124 where it ran past the limit, and it and its children were ended."""
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=cwd, env=env, stdout=file, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return 124
 
 
 def last_line(text):

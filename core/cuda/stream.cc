@@ -185,13 +185,43 @@ Uncaptured::Uncaptured() : mode_(kRelaxed) {
 }
 Uncaptured::~Uncaptured() { driver().cuThreadExchangeStreamCaptureMode(&mode_); }
 
+namespace {
+// Plain events, kept by device for the next of their kind: every small copy takes one.
+struct FreeEvents {
+  std::mutex guard;
+  std::vector<std::vector<EventHandle>> of;
+};
+FreeEvents& free_events() {
+  static auto* all = new FreeEvents{
+      {}, std::vector<std::vector<EventHandle>>(static_cast<size_t>(device_count()))};
+  return *all;
+}
+EventHandle take_event(int device) {
+  FreeEvents& kept = free_events();
+  std::lock_guard<std::mutex> hold(kept.guard);
+  auto& list = kept.of[static_cast<size_t>(device)];
+  if (list.empty()) return nullptr;
+  EventHandle handle = list.back();
+  list.pop_back();
+  return handle;
+}
+}  // namespace
+
 Event::~Event() {
-  if (handle_) driver().cuEventDestroy_v2(handle_);
+  if (!handle_) return;
+  if (timed_ || blocking_) {
+    driver().cuEventDestroy_v2(handle_);
+    return;
+  }
+  FreeEvents& kept = free_events();
+  std::lock_guard<std::mutex> hold(kept.guard);
+  kept.of[static_cast<size_t>(device_)].push_back(handle_);
 }
 void Event::record(Stream stream) {
   bind(stream.device);
   CHECK(!handle_ || device_ == stream.device, "Event device ", device_,
         " does not match recording stream's device ", stream.device, ".");
+  if (!handle_ && !timed_ && !blocking_) handle_ = take_event(stream.device);
   unsigned flags = (timed_ ? 0 : kUntimed) | (blocking_ ? kSleeping : 0);
   if (!handle_) check(driver().cuEventCreate(&handle_, flags), "making an event");
   device_ = stream.device;
