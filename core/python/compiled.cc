@@ -202,9 +202,13 @@ PyObject* offer(const std::shared_ptr<Entry>& e, PyObject* warm, PyObject* const
       if (t.kind == Template::Kind::Constant && t.constant && !is_constant(t.constant.get()))
         PyList_Append(objects.get(), t.constant.get());
   }
+  Object leaves(checked(PyList_New(0)));
+  for (const Value& value : r.values)
+    if (value.captured && value.kind.requires_grad && value.kind.leaf)
+      PyList_Append(leaves.get(), value.object.get());
   Object given = tuple_of(inputs, r.inputs);
   Object pair(checked(PyObject_CallFunctionObjArgs(warm, run.get(), given.get(), objects.get(),
-                                                   names.get(), nullptr)));
+                                                   names.get(), leaves.get(), nullptr)));
   CHECK_KIND(PyTuple_Check(pair.get()) && PyTuple_GET_SIZE(pair.get()) == 2, Type,
              "warm() must give a pair");
   e->graph = Object::borrow(PyTuple_GET_ITEM(pair.get(), 0));

@@ -376,6 +376,14 @@ def test_what_cannot_be_a_graph_stays_a_replay(run):
         assert repeated(goes_through_the_host).tolist() == (cpu.cumsum(0) + cpu).tolist()
         assert "without a device graph: CUDA error: operation not permitted when stream is capturing" in said[-1], said
         assert not torch.cuda.is_current_stream_capturing()
+        v = torch.ones(3, device="cuda", requires_grad=True)
+        @torch.compile
+        def adds_up(x):
+            (v * x).backward(torch.ones(3, device="cuda"))
+        del said[:]
+        for i in range(8):
+            adds_up(torch.full((3,), float(i)).cuda())
+            assert v.grad.tolist() == [sum(range(i + 1))] * 3, (i, v.grad, said)
         counter = torch.zeros(())
         @torch.compile
         def with_the_host(x):

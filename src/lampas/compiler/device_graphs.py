@@ -25,14 +25,14 @@ def warm(name):
     """What a compilation named `name` offers its warm replays to: `(graph or None, result)`."""
     captures = 0
 
-    def offer(run, inputs, objects, names):
+    def offer(run, inputs, objects, names, leaves):
         nonlocal captures
         captures += 1
         capture = None
         try:
             if captures > _MOST_CAPTURES:
                 raise Unsuited("its optimizers' options change from call to call")
-            capture = Capture(run, inputs, objects, names)
+            capture = Capture(run, inputs, objects, names, leaves)
             result = capture.first()
         except (Unsuited, RuntimeError, NotImplementedError) as reason:
             text = str(reason).partition("\n")[0]
@@ -57,9 +57,10 @@ class Capture:
         inputs: tensors such as later calls will bring.
         objects: what the recording calls as a whole was given: optimizers.
         names: of all calls of the recording.
+        leaves: tensors from around the function that may get gradients.
     """
 
-    def __init__(self, run, inputs, objects, names):
+    def __init__(self, run, inputs, objects, names, leaves):
         self.run = run
         self.optimizers = list({id(o): o for o in objects}.values())
         self.gradients = []
@@ -69,7 +70,9 @@ class Capture:
         for o in self.optimizers:
             if not isinstance(o, lampas.optim.Optimizer):
                 raise Unsuited(f"it calls Python with a {type(o).__name__}")
-        self.leaves = [p for o in self.optimizers for g in o.param_groups for p in g["params"]]
+        held = [p for o in self.optimizers for g in o.param_groups for p in g["params"]]
+        self.leaves = list({id(p): p for p in (*leaves, *held)}.values())
+        self.drops_gradients = "zero_grad" in names
         self._move_counters()
         self.options = self._options()
         with lampas.no_grad():
@@ -86,10 +89,12 @@ class Capture:
             result = self.run(self.inputs)
         if [x._version for x in self.inputs] != before:
             raise Unsuited("it writes to an argument")
+        self._check_gradients()
         leaves, self.structure = _pytree.tree_flatten(result)
-        if any(y.requires_grad for y in leaves) and not self.has_backward:
+        tensors = [y for y in leaves if isinstance(y, lampas.Tensor)]
+        if any(y.requires_grad for y in tensors) and not self.has_backward:
             raise Unsuited("its result wants a gradient, which is asked for elsewhere")
-        self.outputs = [y.detach() for y in leaves]
+        self.outputs = [y.detach() if isinstance(y, lampas.Tensor) else y for y in leaves]
         self.written = [p for p, version in versions if p._version != version]
         return self(self.inputs_given, fill=False)
 
@@ -104,7 +109,16 @@ class Capture:
             self.graph.replay()
             if fill:
                 _core._mark_written(self.written)
-            return _pytree.tree_unflatten([y.clone() for y in self.outputs], self.structure)
+            copies = [y.clone() if isinstance(y, lampas.Tensor) else y for y in self.outputs]
+            return _pytree.tree_unflatten(copies, self.structure)
+
+    def _check_gradients(self):
+        """A gradient that a call adds to must stay where it is, or be dropped by the call itself."""
+        for p, before in self.gradients:
+            if before is None and p.grad is not None and not self.drops_gradients:
+                raise Unsuited("it makes a gradient that the next call adds to")
+            if before is not None and p.grad is not before and not self.drops_gradients:
+                raise Unsuited("it adds to a gradient by making a new one")
 
     def undo(self):
         """After a capture that failed: gradients as they were, as nothing was computed."""
