@@ -25,7 +25,7 @@ void step_all(const Rule& rule, const Operands& operands) {
 }  // namespace
 
 #define ROW(Rule) \
-  void step(const Rule& rule, const Operands& operands) { step_all(rule, operands); }
+  void step(const rules::Rule& rule, const Operands& operands) { step_all(rule, operands); }
 LAMPAS_OPTIM_RULES(ROW)
 #undef ROW
 

@@ -319,12 +319,12 @@ void randperm(Run y, Generator& g) {
 
 // --- randomised leaky ReLU ---
 
-void rrelu(Run y, void* noise, const void* x, double lower, double upper, Generator& g) {
+void rrelu(Run y, Run noise, ConstRun x, double lower, double upper, Generator& g) {
   dispatch<Types<float, double, BFloat16>>(y.dtype, "rrelu_with_noise_out_cpu", [&](auto tag) {
     using T = decltype(tag);
     using C = compute_t<T>;
-    auto* in = static_cast<const T*>(x);
-    auto *out = static_cast<T*>(y.data), *slopes = static_cast<T*>(noise);
+    auto* in = static_cast<const T*>(x.data);
+    auto *out = static_cast<T*>(y.data), *slopes = static_cast<T*>(noise.data);
     double low = convert<C>(lower), high = convert<C>(upper);
     std::lock_guard lock(g.mutex);
     for (int64_t i = 0; i < y.n; ++i) {

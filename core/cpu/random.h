@@ -4,20 +4,23 @@
 #pragma once
 #include <cstdint>
 
-#include "runtime/dtype.h"
 #include "runtime/generator.h"
+#include "runtime/tensor.h"
 
 namespace lampas::cpu {
 
-// A contiguous run of elements.
+// A contiguous run of elements: a dense tensor in the order of its memory.
 struct Run {
   void* data;
   DType dtype;
   int64_t n;
+  Run(void* data, DType dtype, int64_t n) : data(data), dtype(dtype), n(n) {}
+  Run(const Tensor& x) : Run(x.raw(), x.dtype(), x.numel()) {}
 };
 struct ConstRun {
   const void* data;
   DType dtype;
+  ConstRun(const Tensor& x) : data(x.raw()), dtype(x.dtype()) {}
 };
 
 // How normal() draws from 16 numbers on: pairs eight apart in blocks of 16, or one after another,
@@ -55,19 +58,19 @@ void random_bits(Run y, Generator& g);                                 // all 64
 void randperm(Run y, Generator& g);
 
 // --- sampled by rejection; y and the parameters share their dtype ---
-void poisson(Run y, const void* rate, Generator& g);
-void binomial(Run y, const void* count, const void* p, Generator& g);
-void standard_gamma(Run y, const void* shape, Generator& g);
-void dirichlet(Run y, const void* concentration, int64_t categories, Generator& g);
+void poisson(Run y, ConstRun rate, Generator& g);
+void binomial(Run y, ConstRun count, ConstRun p, Generator& g);
+void standard_gamma(Run y, ConstRun shape, Generator& g);
+void dirichlet(Run y, ConstRun concentration, int64_t categories, Generator& g);
 
-// Draws with replacement: y (rows, samples) from weights (rows, categories) of any sum.
-void multinomial(int64_t* y, ConstRun weights, int64_t rows, int64_t categories, int64_t samples,
+// Draws with replacement: y (rows, samples), int64, from weights (rows, categories) of any sum.
+void multinomial(Run y, ConstRun weights, int64_t rows, int64_t categories, int64_t samples,
                  Generator& g);
 
 // Raises unless every row is finite, not negative and not all zero.
 void check_weights(ConstRun weights, int64_t rows, int64_t categories);
 
 // y = slope * x, and the slopes: uniform in [lower, upper) where x <= 0, else 1.
-void rrelu(Run y, void* noise, const void* x, double lower, double upper, Generator& g);
+void rrelu(Run y, Run noise, ConstRun x, double lower, double upper, Generator& g);
 
 }  // namespace lampas::cpu

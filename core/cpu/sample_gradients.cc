@@ -108,28 +108,24 @@ double dirichlet_sample_gradient(double x, double a, double total) {
   return x / b * (shift * f.v + f.d);
 }
 
-void standard_gamma_gradient(void* y, DType dtype, int64_t n, const void* shape, const void* x) {
-  dispatch<RealFloats>(dtype, "_standard_gamma_grad_cpu", [&](auto tag) {
+void standard_gamma_gradient(const Tensor& y, const Tensor& shape, const Tensor& x) {
+  dispatch<RealFloats>(y.dtype(), "_standard_gamma_grad_cpu", [&](auto tag) {
     using T = decltype(tag);
-    auto *shapes = static_cast<const T*>(shape), *xs = static_cast<const T*>(x);
-    parallel_for(n, 512, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        static_cast<T*>(y)[i] = static_cast<T>(gamma_sample_gradient(shapes[i], xs[i]));
-      }
+    const T *shapes = shape.data<T>(), *xs = x.data<T>();
+    parallel_for(y.numel(), 512, [=, out = y.data<T>()](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        out[i] = static_cast<T>(gamma_sample_gradient(shapes[i], xs[i]));
     });
   });
 }
 
-void dirichlet_gradient(void* y, DType dtype, int64_t n, const void* x, const void* a,
-                        const void* total) {
-  dispatch<RealFloats>(dtype, "_dirichlet_grad_cpu", [&](auto tag) {
+void dirichlet_gradient(const Tensor& y, const Tensor& x, const Tensor& a, const Tensor& total) {
+  dispatch<RealFloats>(y.dtype(), "_dirichlet_grad_cpu", [&](auto tag) {
     using T = decltype(tag);
-    auto *xs = static_cast<const T*>(x), *as = static_cast<const T*>(a),
-         *sums = static_cast<const T*>(total);
-    parallel_for(n, 256, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        static_cast<T*>(y)[i] = static_cast<T>(dirichlet_sample_gradient(xs[i], as[i], sums[i]));
-      }
+    const T *xs = x.data<T>(), *as = a.data<T>(), *sums = total.data<T>();
+    parallel_for(y.numel(), 256, [=, out = y.data<T>()](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        out[i] = static_cast<T>(dirichlet_sample_gradient(xs[i], as[i], sums[i]));
     });
   });
 }

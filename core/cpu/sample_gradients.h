@@ -1,9 +1,7 @@
 // Derivatives of gamma and Dirichlet samples by their parameters, at a fixed place of their
 // distribution function (implicit reparameterisation, M. Figurnov et al., 2018).
 #pragma once
-#include <cstdint>
-
-#include "runtime/dtype.h"
+#include "runtime/tensor.h"
 
 namespace lampas::cpu {
 
@@ -14,9 +12,8 @@ double gamma_sample_gradient(double shape, double x);
 // made of. Domain: 0 < a < total, 0 < x < 1.
 double dirichlet_sample_gradient(double x, double a, double total);
 
-// The same over contiguous memory of float or double.
-void standard_gamma_gradient(void* y, DType dtype, int64_t n, const void* shape, const void* x);
-void dirichlet_gradient(void* y, DType dtype, int64_t n, const void* x, const void* a,
-                        const void* total);
+// The same over contiguous tensors of float or double, of one dtype and size.
+void standard_gamma_gradient(const Tensor& y, const Tensor& shape, const Tensor& x);
+void dirichlet_gradient(const Tensor& y, const Tensor& x, const Tensor& a, const Tensor& total);
 
 }  // namespace lampas::cpu

@@ -9,3 +9,4 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
+#include "cuda/random.h"

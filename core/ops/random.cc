@@ -14,6 +14,14 @@
 #include "tape/history.h"
 
 namespace lampas::ops {
+
+Generator& pick(Generator* given, Device device) {
+  if (!given || device.is_meta()) return default_generator(device);
+  CHECK(given->device().type == device.type, "Expected a '", device.is_cuda() ? "cuda" : "cpu",
+        "' device type for generator but found '", given->device().is_cuda() ? "cuda" : "cpu", "'");
+  return *given;
+}
+
 namespace {
 
 // The memory of `self` as one run in the order of descending strides, in which PyTorch fills it, or
@@ -28,7 +36,6 @@ Tensor fill_random(const Tensor& self, const char* node, F draw) {
   tape::check_write(self);
   check_internal_overlap(self);
   if (!self.is_meta()) {
-    require_available(self.device());
     Tensor target = dense_like(self);
     draw(target);
     if (!target.is(self)) copy_values(self, target);
@@ -163,7 +170,7 @@ Tensor arranged_as(const Tensor& x, const Tensor& like) {
 Tensor uniform_(const Tensor& self, double from, double to, Generator* generator) {
   return fill_random(self, "UniformBackward0", [&](const Tensor& y) {
     check_uniform(y.dtype(), from, to);
-    cpu::uniform(run_of(y), from, to, pick(generator));
+    KERNEL(uniform, y, from, to, pick(generator, y));
   });
 }
 
@@ -171,14 +178,14 @@ Tensor normal_(const Tensor& self, double mean, double std, Generator* generator
   check_std(std);
   return fill_random(self, "NormalBackward0", [&](const Tensor& y) {
     auto order = self.is_contiguous() ? cpu::NormalOrder::Blocks : cpu::NormalOrder::Sequence;
-    cpu::normal(run_of(y), mean, std, pick(generator), order);
+    KERNEL(normal, y, mean, std, pick(generator, y), order);
   });
 }
 
 Tensor log_normal_(const Tensor& self, double mean, double std, Generator* generator) {
   CHECK(std > 0, "log_normal_ expects std > 0.0, but found std=", std);
   return fill_random(self, "LogNormalBackward0", [&](const Tensor& y) {
-    cpu::log_normal(run_of(y), mean, std, pick(generator));
+    KERNEL(log_normal, y, mean, std, pick(generator, y));
   });
 }
 
@@ -190,7 +197,7 @@ Tensor exponential_(const Tensor& self, double lambd, Generator* generator) {
         "but you specified ",
         label(self.dtype()));
   return fill_random(self, "ExponentialBackward0",
-                     [&](const Tensor& y) { cpu::exponential(run_of(y), lambd, pick(generator)); });
+                     [&](const Tensor& y) { KERNEL(exponential, y, lambd, pick(generator, y)); });
 }
 
 Tensor cauchy_(const Tensor& self, double median, double sigma, Generator* generator) {
@@ -201,20 +208,20 @@ Tensor cauchy_(const Tensor& self, double median, double sigma, Generator* gener
         "specified ",
         type_spelling(self.dtype()));
   return fill_random(self, "CauchyBackward0", [&](const Tensor& y) {
-    cpu::cauchy(run_of(y), median, sigma, pick(generator));
+    KERNEL(cauchy, y, median, sigma, pick(generator, y));
   });
 }
 
 Tensor geometric_(const Tensor& self, double p, Generator* generator) {
   CHECK(p > 0 && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
   return fill_random(self, "GeometricBackward0",
-                     [&](const Tensor& y) { cpu::geometric(run_of(y), p, pick(generator)); });
+                     [&](const Tensor& y) { KERNEL(geometric, y, p, pick(generator, y)); });
 }
 
 Tensor bernoulli_(const Tensor& self, double p, Generator* generator) {
   CHECK(p >= 0 && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", p);
   return fill_random(self, "BernoulliBackward2",
-                     [&](const Tensor& y) { cpu::bernoulli(run_of(y), p, pick(generator)); });
+                     [&](const Tensor& y) { KERNEL(bernoulli, y, p, pick(generator, y)); });
 }
 
 Tensor bernoulli_each_(const Tensor& self, const Tensor& p, Generator* generator) {
@@ -222,13 +229,13 @@ Tensor bernoulli_each_(const Tensor& self, const Tensor& p, Generator* generator
   Tensor wide = plain_expand(p, self.sizes());
   return fill_random(self, "BernoulliBackward1", [&](const Tensor& y) {
     Tensor chances = arranged_as(wide, y);
-    cpu::bernoulli(run_of(y), {chances.raw(), chances.dtype()}, pick(generator));
+    KERNEL(bernoulli, y, chances, pick(generator, y));
   });
 }
 
 Tensor random_(const Tensor& self, Generator* generator) {
   return fill_random(self, "RandomBackward2",
-                     [&](const Tensor& y) { cpu::random(run_of(y), pick(generator)); });
+                     [&](const Tensor& y) { KERNEL(random, y, pick(generator, y)); });
 }
 
 Tensor random_to_(const Tensor& self, int64_t to, Generator* generator) {
@@ -244,7 +251,8 @@ Tensor random_from_(const Tensor& self, int64_t from, Optional<int64_t> to, Gene
     if (!to && from == std::numeric_limits<int64_t>::min()) {
       CHECK(is_wide(y.dtype()),
             "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16");
-      return cpu::random_bits(run_of(y), pick(generator));
+      KERNEL(random_bits, y, pick(generator, y));
+      return;
     }
     CHECK(!is_complex(y.dtype()), to ? "check_random_bounds" : "random_from_to_impl",
           " handles only integral, floating-point and boolean types");
@@ -253,7 +261,7 @@ Tensor random_from_(const Tensor& self, int64_t from, Optional<int64_t> to, Gene
           using T = decltype(tag);
           return to ? fit_range<T>(from, *to) : open_range<T>(from);
         });
-    cpu::random_range(run_of(y), range.from, range.count, pick(generator));
+    KERNEL(random_range, y, range.from, range.count, pick(generator, y));
   });
 }
 
@@ -265,7 +273,7 @@ Tensor randperm_(const Tensor& self, Generator* generator) {
   }
   if (n > 0 && is_integral(self.dtype())) check_value(n - 1, self.dtype());
   return fill_random(self, "RandpermBackward0",
-                     [&](const Tensor& y) { cpu::randperm(run_of(y), pick(generator)); });
+                     [&](const Tensor& y) { KERNEL(randperm, y, pick(generator, y)); });
 }
 
 }  // namespace lampas::ops

@@ -7,20 +7,14 @@
 
 namespace lampas::ops {
 
-inline Generator& pick(Generator* g) { return g ? *g : default_generator(); }
-
-inline cpu::Run run_of(const Tensor& x) { return {x.raw(), x.dtype(), x.numel()}; }
+// The generator for draws on a device; on meta nothing is drawn.
+Generator& pick(Generator* given, Device device);
+inline Generator& pick(Generator* given, const Tensor& like) { return pick(given, like.device()); }
 
 // Values only, in row-major order.
 inline Tensor plain_contiguous(const Tensor& x) {
   tape::NoGrad off;
   return contiguous(x);
-}
-
-// True when there is nothing to draw; raises for a device that cannot be used.
-inline bool on_meta(const Tensor& x) {
-  if (!x.is_meta()) require_available(x.device());
-  return x.is_meta();
 }
 
 inline void check_std(double std) {

@@ -9,6 +9,7 @@
 #include "ops/kernel.h"
 #include "ops/primitives.h"
 #include "ops/random.h"
+#include "ops/reduce.h"
 #include "ops/views.h"
 #include "tape/tape.h"
 
@@ -52,6 +53,10 @@ void record_unknown(Tensor& y, const char* op, const Tensors& inputs) {
 }
 
 bool none_negative(const Tensor& x) {
+  if (!x.device().is_cpu()) {
+    tape::NoGrad off;
+    return x.numel() == 0 || item(amin(x, {}, false)).real() >= 0;
+  }
   Tensor values = plain_contiguous(x);
   return dispatch<cpu::WholeNumbers>(x.dtype(), "normal", [&](auto tag) {
     using T = decltype(tag);
@@ -62,7 +67,7 @@ bool none_negative(const Tensor& x) {
 
 Tensor normal_like(Span sizes, const Tensor& like, double std, Generator* g) {
   Tensor y = empty(sizes, like.dtype(), like.device());
-  if (!on_meta(y)) cpu::normal(run_of(y), 0, std, pick(g));
+  KERNEL(normal, y, 0.0, std, pick(g, y), cpu::NormalOrder::Blocks);
   return y;
 }
 
@@ -75,10 +80,7 @@ void check_deviations(const Tensor& std) {
 
 Tensor bernoulli(const Tensor& p, Generator* generator) {
   Tensor y = empty(p.sizes(), p.dtype(), p.device());
-  if (!on_meta(p)) {
-    Tensor chances = plain_contiguous(p);
-    cpu::bernoulli(run_of(y), {chances.raw(), p.dtype()}, pick(generator));
-  }
+  KERNEL(bernoulli, y, plain_contiguous(p), pick(generator, y));
   record_zero(y, "BernoulliBackward0", {p});
   return y;
 }
@@ -90,10 +92,7 @@ Tensor bernoulli_like(const Tensor& x, double p, Generator* generator) {
 
 Tensor poisson(const Tensor& rate, Generator* generator) {
   Tensor y = empty(rate.sizes(), rate.dtype(), rate.device());
-  if (!on_meta(rate)) {
-    Tensor rates = plain_contiguous(rate);
-    cpu::poisson(run_of(y), rates.raw(), pick(generator));
-  }
+  KERNEL(poisson, y, plain_contiguous(rate), pick(generator, y));
   record_zero(y, "PoissonBackward0", {rate});
   return y;
 }
@@ -107,21 +106,16 @@ Tensor binomial(const Tensor& count, const Tensor& prob, Generator* generator) {
         label(count.dtype()));
   Dims sizes = broadcast(count.sizes(), prob.sizes());
   Tensor y = empty(sizes, count.dtype(), count.device());
-  if (!on_meta(count)) {
-    Tensor counts = plain_contiguous(plain_expand(count, sizes));
-    Tensor chances = plain_contiguous(plain_expand(prob, sizes));
-    cpu::binomial(run_of(y), counts.raw(), chances.raw(), pick(generator));
-  }
+  Tensor counts = plain_contiguous(plain_expand(count, sizes));
+  Tensor chances = plain_contiguous(plain_expand(prob, sizes));
+  KERNEL(binomial, y, counts, chances, pick(generator, y));
   record_unknown(y, "binomial", {count, prob});
   return y;
 }
 
 Tensor _standard_gamma(const Tensor& shape, Generator* generator) {
   Tensor y = empty(shape.sizes(), shape.dtype(), shape.device());
-  if (!on_meta(shape)) {
-    Tensor shapes = plain_contiguous(shape);
-    cpu::standard_gamma(run_of(y), shapes.raw(), pick(generator));
-  }
+  KERNEL(standard_gamma, y, plain_contiguous(shape), pick(generator, y));
   if (tape::needs_grad(shape)) {
     tape::record(y, "StandardGammaBackward0", {shape}, {shape, tape::out(y)},
                  [](const tape::Backward& b) -> Tensors {
@@ -135,11 +129,9 @@ Tensor _standard_gamma_grad(const Tensor& shape, const Tensor& sample) {
   require_device(shape.device(), sample);
   Dims sizes = broadcast(shape.sizes(), sample.sizes());
   Tensor y = empty(sizes, shape.dtype(), shape.device());
-  if (!on_meta(shape)) {
-    Tensor shapes = plain_contiguous(plain_expand(shape, sizes));
-    Tensor xs = plain_contiguous(plain_expand(to(sample, shape.dtype()), sizes));
-    cpu::standard_gamma_gradient(y.raw(), y.dtype(), y.numel(), shapes.raw(), xs.raw());
-  }
+  Tensor shapes = plain_contiguous(plain_expand(shape, sizes));
+  Tensor xs = plain_contiguous(plain_expand(to(sample, shape.dtype()), sizes));
+  KERNEL(standard_gamma_gradient, y, shapes, xs);
   record_unknown(y, "_standard_gamma_grad", {shape, sample});
   return y;
 }
@@ -148,22 +140,19 @@ Tensor _dirichlet_grad(const Tensor& x, const Tensor& alpha, const Tensor& total
   for (const Tensor& other : {alpha, total}) require_device(x.device(), other);
   Dims sizes = broadcast(broadcast(x.sizes(), alpha.sizes()), total.sizes());
   Tensor y = empty(sizes, x.dtype(), x.device());
-  if (!on_meta(x)) {
-    Tensor xs = plain_contiguous(plain_expand(x, sizes));
-    Tensor shapes = plain_contiguous(plain_expand(to(alpha, x.dtype()), sizes));
-    Tensor sums = plain_contiguous(plain_expand(to(total, x.dtype()), sizes));
-    cpu::dirichlet_gradient(y.raw(), y.dtype(), y.numel(), xs.raw(), shapes.raw(), sums.raw());
-  }
+  Tensor xs = plain_contiguous(plain_expand(x, sizes));
+  Tensor shapes = plain_contiguous(plain_expand(to(alpha, x.dtype()), sizes));
+  Tensor sums = plain_contiguous(plain_expand(to(total, x.dtype()), sizes));
+  KERNEL(dirichlet_gradient, y, xs, shapes, sums);
   record_unknown(y, "_dirichlet_grad", {x, alpha, total});
   return y;
 }
 
 Tensor _sample_dirichlet(const Tensor& concentration, Generator* generator) {
   Tensor y = empty(concentration.sizes(), concentration.dtype(), concentration.device());
-  if (!on_meta(concentration) && y.numel() > 0) {
-    Tensor shapes = plain_contiguous(concentration);
+  if (y.numel() > 0) {
     int64_t categories = y.dim() == 0 ? 1 : y.size(y.dim() - 1);
-    cpu::dirichlet(run_of(y), shapes.raw(), categories, pick(generator));
+    KERNEL(dirichlet, y, plain_contiguous(concentration), categories, pick(generator, y));
   }
   record_unknown(y, "_sample_dirichlet", {concentration});
   return y;
@@ -179,11 +168,10 @@ void _check_multinomial(const Tensor& weights, int64_t samples, bool replacement
   CHECK(categories <= 1 << 24, "number of categories cannot exceed 2^24");
   CHECK(replacement || samples <= categories,
         "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
-  if (on_meta(weights) || (replacement && samples > 1))
-    return;  // those are checked as they are summed
-  Tensor values = plain_contiguous(weights);
+  if (replacement && samples > 1) return;  // those are checked as they are summed
   int64_t rows = weights.dim() == 1 ? 1 : weights.size(0);
-  cpu::check_weights({values.raw(), values.dtype()}, rows, categories);
+  Tensor values = plain_contiguous(weights);
+  KERNEL(check_weights, values, rows, categories);
 }
 
 Tensor _multinomial_with_replacement(const Tensor& weights, int64_t samples, Generator* generator) {
@@ -192,11 +180,8 @@ Tensor _multinomial_with_replacement(const Tensor& weights, int64_t samples, Gen
   int64_t rows = weights.dim() == 1 ? 1 : weights.size(0);
   Dims sizes = weights.dim() == 1 ? Dims{samples} : Dims{rows, samples};
   Tensor y = empty(sizes, DType::Int64, weights.device());
-  if (!on_meta(weights)) {
-    Tensor given = plain_contiguous(weights);
-    cpu::multinomial(y.data<int64_t>(), {given.raw(), given.dtype()}, rows,
-                     weights.size(weights.dim() - 1), samples, pick(generator));
-  }
+  KERNEL(multinomial, y, plain_contiguous(weights), rows, weights.size(weights.dim() - 1), samples,
+         pick(generator, y));
   return y;
 }
 

@@ -1,4 +1,4 @@
-// The Generator type: a random stream as a Python object, and the default one.
+// The Generator type: a random stream as a Python object, and the default ones.
 #include "runtime/generator.h"
 
 #include "python/convert.h"
@@ -40,9 +40,11 @@ PyObject* generator_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
     }
     Device device = where == Py_None ? Device{} : to_device(where);
     CHECK(!device.is_meta(), "META device type not an accelerator.");
-    require_available(device);
-    CHECK_KIND(device.is_cpu(), NotImplemented, "Generator on device ", to_string(device));
-    return make_generator(new Generator, true);
+    if (device.is_cuda())
+      device = device_memory.resolve(device);
+    else
+      require_available(device);
+    return make_generator(new Generator(kDefaultSeed, device), true);
   });
 }
 
@@ -90,7 +92,7 @@ PyObject* generator_initial_seed(PyObject* self, PyObject*) {
 
 PyObject* generator_get_state(PyObject* self, PyObject*) {
   return guarded([&] {
-    int64_t size = Generator::kStateBytes;
+    auto size = static_cast<int64_t>(stream_of(self).state_bytes());
     Tensor state = empty(Span(&size, 1), DType::UInt8);
     std::lock_guard lock(stream_of(self).mutex);
     stream_of(self).get_state(state.data<uint8_t>());
@@ -118,19 +120,35 @@ PyObject* generator_clone_state(PyObject* self, PyObject*) {
   });
 }
 
-PyObject* generator_offset(PyObject*, PyObject*) {
-  return guarded([]() -> PyObject* { fail("CPU Generator does not use offset"); });
+PyObject* generator_get_offset(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Generator& g = stream_of(self);
+    CHECK(!g.device().is_cpu(), "CPU Generator does not use offset");
+    return PyLong_FromUnsignedLongLong(g.offset());
+  });
+}
+PyObject* generator_set_offset(PyObject* self, PyObject* offset) {
+  return guarded([&]() -> PyObject* {
+    std::lock_guard lock(stream_of(self).mutex);
+    stream_of(self).set_offset(to_seed(offset));
+    return Py_NewRef(self);
+  });
 }
 
-PyObject* generator_device(PyObject*, void*) { return wrap(Device{}); }
+PyObject* generator_device(PyObject* self, void*) {
+  return wrap(reinterpret_cast<GeneratorObject*>(self)->stream->device());
+}
 
 // Rebuilt as Generator(device), then __setstate__((seed, offset, state)).
 PyObject* generator_reduce(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
-    Object device(checked(wrap(Device{})));
+    Generator& g = stream_of(self);
+    Object device(checked(wrap(g.device())));
     Object state(checked(generator_get_state(self, nullptr)));
+    Object offset(g.device().is_cpu() ? Py_NewRef(Py_None)
+                                      : checked(PyLong_FromUnsignedLongLong(g.offset())));
     return Py_BuildValue("O(O)(KOO)", generator_type, device.get(),
-                         static_cast<unsigned long long>(stream_of(self).initial_seed()), Py_None,
+                         static_cast<unsigned long long>(g.initial_seed()), offset.get(),
                          state.get());
   });
 }
@@ -150,14 +168,17 @@ PyMethodDef methods[] = {
     {"seed", generator_seed, METH_NOARGS,
      "seed(): a seed from the system's entropy, set and returned."},
     {"initial_seed", generator_initial_seed, METH_NOARGS, "initial_seed(): the seed last set."},
-    {"get_state", generator_get_state, METH_NOARGS, "get_state(): a uint8 tensor of 5056 bytes."},
+    {"get_state", generator_get_state, METH_NOARGS,
+     "get_state(): a uint8 tensor of 5056 bytes; of 16 (seed, offset) on a GPU."},
     {"set_state", generator_set_state, METH_O,
      "set_state(state): continues where `state` was taken."},
     {"clone_state", generator_clone_state, METH_NOARGS,
      "clone_state(): a second generator at the same place."},
     {"graphsafe_get_state", generator_clone_state, METH_NOARGS, nullptr},
-    {"get_offset", generator_offset, METH_NOARGS, nullptr},
-    {"set_offset", generator_offset, METH_O, nullptr},
+    {"get_offset", generator_get_offset, METH_NOARGS,
+     "get_offset(): numbers that every stream of a GPU's generator has given."},
+    {"set_offset", generator_set_offset, METH_O,
+     "set_offset(offset): continues there, on a GPU; a multiple of 4."},
     {"__reduce__", generator_reduce, METH_NOARGS, nullptr},
     {"__setstate__", generator_setstate, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
@@ -175,6 +196,25 @@ PyType_Slot slots[] = {
 PyType_Spec spec = {"torch._C.Generator", sizeof(GeneratorObject), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
+// _cuda_default_generator(index)
+PyObject* cuda_default_generator(PyObject*, PyObject* index) {
+  return guarded([&]() -> PyObject* {
+    Device device{DeviceType::CUDA, static_cast<int8_t>(to_int(index))};
+    return make_generator(&default_generator(device_memory.resolve(device)), false);
+  });
+}
+// _cuda_seed_all(seed): opens no driver
+PyObject* cuda_seed_all(PyObject*, PyObject* seed) {
+  return guarded([&]() -> PyObject* {
+    seed_all_gpus(to_seed(seed));
+    Py_RETURN_NONE;
+  });
+}
+
+PyMethodDef functions[] = {{"_cuda_default_generator", cuda_default_generator, METH_O, nullptr},
+                           {"_cuda_seed_all", cuda_seed_all, METH_O, nullptr},
+                           {nullptr, nullptr, 0, nullptr}};
+
 }  // namespace
 
 bool is_generator(PyObject* o) { return PyObject_TypeCheck(o, generator_type); }
@@ -185,7 +225,8 @@ void add_generator(PyObject* module) {
   generator_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
   Object standard(checked(make_generator(&default_generator(), false)));
   if (PyModule_AddObjectRef(module, "Generator", reinterpret_cast<PyObject*>(generator_type)) < 0 ||
-      PyModule_AddObjectRef(module, "default_generator", standard.get()) < 0) {
+      PyModule_AddObjectRef(module, "default_generator", standard.get()) < 0 ||
+      PyModule_AddFunctions(module, functions) < 0) {
     throw PythonError();
   }
 }

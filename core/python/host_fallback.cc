@@ -28,9 +28,15 @@ constexpr const char* kOnDevice[] = {
     "div", "clamp", "clamp_min", "clamp_max", "float_power", "float_power_",
     // gradients and optimizers: made of rows, or refused here so that Python's step of rows is
     // taken
-    "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
-    "fused_nadam_", "fused_radam_", "fused_rmsprop_", "fused_adagrad_", "fused_adadelta_",
-    "fused_rprop_", "fused_asgd_",
+    "total_norm", "scale_all_", "_amp_foreach_non_finite_check_and_unscale_", "_amp_update_scale_",
+    "fused_sgd_", "fused_adam_", "fused_adamax_", "fused_nadam_", "fused_radam_", "fused_rmsprop_",
+    "fused_adagrad_", "fused_adadelta_", "fused_rprop_", "fused_asgd_",
+    // random numbers
+    "uniform_", "normal_", "log_normal_", "exponential_", "cauchy_", "geometric_", "bernoulli_",
+    "random_", "randperm_", "rand", "randn", "randint", "randperm", "rand_like", "randn_like",
+    "randint_like", "normal", "bernoulli", "poisson", "binomial", "_standard_gamma",
+    "_sample_dirichlet", "_check_multinomial", "_multinomial_with_replacement", "dropout",
+    "dropout_", "native_dropout", "rrelu_with_noise", "rrelu", "rrelu_",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",

@@ -30,6 +30,7 @@ PyMODINIT_FUNC PyInit__core() {
     lampas::ops::set_up_tape();
     lampas::cuda::lend_memory();
     add_runtime(module.get());
+    add_switches(module.get());
     add_files(module.get());
     add_small_types(module.get());
     add_override(module.get());

@@ -328,8 +328,8 @@ PyObject* call(const Operator& op, PyObject* const* args, Py_ssize_t n, PyObject
       return Py_NewRef(self);
     }
     std::vector<Object> converted;
-    if (autocast.enabled && !out && op.precision != Precision::AsGiven)
-      cast_arguments(op.precision, overload.signature.params.size(), slots, converted);
+    if (may_cast(op) && !out)
+      cast_arguments(op, overload.signature.params.size(), slots, converted);
     if (out && overload.invoke_out) return overload.invoke_out(slots, out, overload.context);
     if (out) check_overlaps(op.name, overload.signature, slots, out);
     Object type;

@@ -39,7 +39,7 @@ enum class Precision : uint8_t { AsGiven, Lower, Float32, Widest };
 struct Operator {
   const char* name;
   unsigned forms = 0;
-  Precision precision = Precision::AsGiven;
+  Precision precision[2] = {Precision::AsGiven, Precision::AsGiven};  // on the CPU, on a GPU
   bool on_device = false;  // works on memory of a GPU as it is (host_fallback.cc)
   std::vector<Overload> overloads;
 };
@@ -58,12 +58,17 @@ void publish(PyObject* module);  // makes functions and methods of all operators
 
 // Arguments in the precision that autocast wants, in place of those given; see autocast.cc.
 struct Autocast {
-  bool enabled = false;
-  DType lower = DType::BFloat16;
+  bool enabled = false;  // on either kind of device
+  bool on[2] = {false, false};
+  DType lower[2] = {DType::BFloat16, DType::Half};
   bool operator==(const Autocast&) const = default;
 };
 extern thread_local Autocast autocast;
-void cast_arguments(Precision precision, size_t count, PyObject** slots, std::vector<Object>& keep);
+inline bool may_cast(const Operator& op) {
+  bool listed = op.precision[0] != Precision::AsGiven || op.precision[1] != Precision::AsGiven;
+  return listed && autocast.enabled;
+}
+void cast_arguments(const Operator& op, size_t count, PyObject** slots, std::vector<Object>& keep);
 
 // `result` (a tensor or tuple) written into `out`, resized as PyTorch does.
 PyObject* write_out(const char* op, PyObject* out, PyObject* result, Py_ssize_t which = 0);

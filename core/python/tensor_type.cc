@@ -94,6 +94,10 @@ bool operand(PyObject* o) {
 bool deferred(PyObject* a, PyObject* b) { return !operand(a) || !operand(b); }
 
 PyObject* raw_call(Operator& op, PyObject* a, PyObject* b) {
+  if (may_cast(op)) {
+    PyObject* args[] = {a, b};
+    return call(op, args, b ? 2 : 1, nullptr, Use::Function);
+  }
   const Overload& o = op.overloads.at(0);
   PyObject* slots[kMaxParams] = {a, b};
   for (size_t i = 2; i < o.signature.params.size(); ++i) slots[i] = o.signature.params[i].standard;

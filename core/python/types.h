@@ -16,6 +16,7 @@ void add_compiled(PyObject* module);         // recordings of functions and thei
 void add_exchange(PyObject* module);         // NumPy, buffers, storages, tensor(data)
 void add_dlpack(PyObject* module);           // capsules of other libraries
 void add_runtime(PyObject* module);          // threads, memory, defaults
+void add_switches(PyObject* module);         // precision and determinism
 void add_files(PyObject* module);            // reading, checksums and room for checkpoints
 void add_opaque(PyObject* module);           // tensors whose elements a Python object keeps
 void add_optim(PyObject* module);            // gathering for optimizer steps

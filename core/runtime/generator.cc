@@ -1,4 +1,4 @@
-// The Mersenne Twister engine and its saved state.
+// The Mersenne Twister engine, and the saved states of both kinds of generators.
 #include "runtime/generator.h"
 
 #include <algorithm>
@@ -38,7 +38,9 @@ uint32_t twist(uint32_t current, uint32_t following, uint32_t shifted) {
 }  // namespace
 
 Generator::Generator(const Generator& other)
-    : seed_(other.seed_),
+    : device_(other.device_),
+      offset_(other.offset_),
+      seed_(other.seed_),
       left_(other.left_),
       next_(other.next_),
       kept_normal_(other.kept_normal_),
@@ -48,6 +50,8 @@ Generator::Generator(const Generator& other)
 
 void Generator::manual_seed(uint64_t seed) {
   seed_ = seed;
+  offset_ = 0;
+  if (!device_.is_cpu()) return;
   left_ = 1;
   next_ = 0;
   kept_normal_.reset();
@@ -103,6 +107,11 @@ double Generator::normal() {
 }
 
 void Generator::get_state(uint8_t* bytes) const {
+  if (!device_.is_cpu()) {
+    std::memcpy(bytes, &seed_, 8);
+    std::memcpy(bytes + 8, &offset_, 8);
+    return;
+  }
   SavedState saved{};
   saved.seed = seed_;
   saved.left = left_;
@@ -117,6 +126,16 @@ void Generator::get_state(uint8_t* bytes) const {
 }
 
 void Generator::set_state(const uint8_t* bytes, size_t size) {
+  if (!device_.is_cpu()) {
+    // Older states hold a seed alone.
+    CHECK(size == 8 || size == kPhiloxStateBytes, "RNG state is wrong size");
+    uint64_t seed, offset = 0;
+    std::memcpy(&seed, bytes, 8);
+    if (size > 8) std::memcpy(&offset, bytes + 8, 8);
+    set_offset(offset);
+    seed_ = seed;
+    return;
+  }
   CHECK(size == kStateBytes, "Expected a CPUGeneratorImplState of size ", kStateBytes,
         " but found the input RNG state size to be ", size);
   SavedState saved;
@@ -135,9 +154,57 @@ void Generator::set_state(const uint8_t* bytes, size_t size) {
   if (saved.float_valid) kept_float_ = saved.float_normal;
 }
 
+void Generator::set_offset(uint64_t offset) {
+  CHECK(!device_.is_cpu(), "CPU Generator does not use offset");
+  CHECK(offset % 4 == 0, "offset must be a multiple of 4");
+  offset_ = offset;
+}
+
+PhiloxPlace Generator::advance(uint64_t numbers) {
+  std::lock_guard lock(mutex);
+  PhiloxPlace place{seed_, offset_};
+  offset_ += (numbers + 3) / 4 * 4;
+  return place;
+}
+
 Generator& default_generator() {
   static auto* generator = new Generator;  // never destroyed: other threads may still draw at exit
   return *generator;
+}
+
+namespace {
+
+// Made when first asked for: seeding must not open the driver.
+struct GpuGenerators {
+  std::mutex guard;
+  uint64_t seed = kDefaultSeed;  // of those to come
+  Generator* made[128] = {};     // never destroyed
+};
+GpuGenerators& gpu_generators() {
+  static auto* generators = new GpuGenerators;
+  return *generators;
+}
+
+}  // namespace
+
+Generator& default_generator(Device device) {
+  if (!device.is_cuda()) return default_generator();
+  GpuGenerators& all = gpu_generators();
+  std::lock_guard lock(all.guard);
+  Generator*& generator = all.made[device.index];
+  if (!generator) generator = new Generator(all.seed, device);
+  return *generator;
+}
+
+void seed_all_gpus(uint64_t seed) {
+  GpuGenerators& all = gpu_generators();
+  std::lock_guard lock(all.guard);
+  all.seed = seed;
+  for (Generator* g : all.made) {
+    if (!g) continue;
+    std::lock_guard own(g->mutex);
+    g->manual_seed(seed);
+  }
 }
 
 }  // namespace lampas

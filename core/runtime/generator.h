@@ -1,30 +1,53 @@
-// Generator: the Mersenne Twister behind every random operator on the CPU, with PyTorch's own
-// stream and state format. Distributions are in cpu/random.h. Source: M. Matsumoto, T. Nishimura,
-// "Mersenne Twister", ACM TOMACS 8(1), 1998.
+// Generator: a stream of random numbers with PyTorch's own values and state format. On the CPU the
+// Mersenne Twister; on a GPU a place in the streams of Philox, which the kernels compute
+// (cuda/device/philox.h). Distributions are in cpu/random.h and cuda/random.h. Source: M.
+// Matsumoto, T. Nishimura, "Mersenne Twister", ACM TOMACS 8(1), 1998.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 
+#include "runtime/device.h"
+
 namespace lampas {
 
 inline constexpr uint64_t kDefaultSeed = 67280421310721;
 
+// Where the threads of a kernel begin to draw. `from`, when not null, is device memory with a seed
+// and an offset that are read when the kernel runs (it is part of a captured graph); `offset` then
+// counts from there, and `seed` is not looked at.
+struct PhiloxPlace {
+  uint64_t seed, offset;
+  const uint64_t* from = nullptr;
+};
+
 class Generator {
  public:
-  static constexpr size_t kStateBytes = 5056;
+  static constexpr size_t kStateBytes = 5056, kPhiloxStateBytes = 16;
 
-  explicit Generator(uint64_t seed = kDefaultSeed) { manual_seed(seed); }
+  explicit Generator(uint64_t seed = kDefaultSeed, Device device = {}) : device_(device) {
+    manual_seed(seed);
+  }
   Generator(const Generator& other);
   Generator& operator=(const Generator& other) = delete;
 
+  Device device() const { return device_; }
   void manual_seed(uint64_t seed);
   uint64_t seed();  // seeds from the system's entropy, returns the seed
   uint64_t initial_seed() const { return seed_; }
 
-  void get_state(uint8_t* bytes) const;               // kStateBytes
+  size_t state_bytes() const { return device_.is_cpu() ? kStateBytes : kPhiloxStateBytes; }
+  void get_state(uint8_t* bytes) const;               // state_bytes()
   void set_state(const uint8_t* bytes, size_t size);  // raises on anything that is no state
+
+  // --- on a GPU ---
+  uint64_t offset() const { return offset_; }
+  void set_offset(uint64_t offset);  // a multiple of 4
+  // The place for a kernel whose threads draw at most `numbers` each; the next one begins after.
+  PhiloxPlace advance(uint64_t numbers);
+
+  // --- on the CPU ---
 
   // --- draws; the caller holds `mutex` ---
   uint32_t word() {
@@ -62,6 +85,8 @@ class Generator {
   }
   void next_block();
 
+  Device device_;
+  uint64_t offset_ = 0;                 // of a GPU: numbers that every stream has given
   uint64_t seed_ = 0;                   // as given by the user
   int32_t left_ = 1;                    // words before the next block is due, plus one
   uint32_t next_ = 0;                   // index of the next word in state_
@@ -71,5 +96,8 @@ class Generator {
 };
 
 Generator& default_generator();
+Generator& default_generator(Device device);  // of the CPU, or of one GPU
+// The default generators of all GPUs, also of those that are not known yet.
+void seed_all_gpus(uint64_t seed);
 
 }  // namespace lampas

@@ -4,7 +4,7 @@
 #include "cpu/optim.h"
 
 #define ROW(Rule) \
-  void optim_step(const cpu::Rule&, const cpu::Operands&, int64_t begin, int64_t end);
+  void optim_step(const rules::Rule&, const cpu::Operands&, int64_t begin, int64_t end);
 namespace lampas::baseline {
 LAMPAS_OPTIM_RULES(ROW)
 }

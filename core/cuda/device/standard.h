@@ -123,6 +123,9 @@ inline double copysign(double x, double sign) { return ::copysign(x, sign); }
 #define __builtin_sinh ::sinh
 #define __builtin_cosh ::cosh
 #define __builtin_exp ::exp
+#define __builtin_fabs ::fabs
+#define __builtin_log1p ::log1p
+#define __builtin_lgamma ::lgamma
 #define __builtin_log ::log
 #define __builtin_pow ::pow
 #define __builtin_hypotf ::hypotf

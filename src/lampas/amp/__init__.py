@@ -1,4 +1,7 @@
-"""Mixed precision: `autocast` on the CPU, and the gradient scaler. The switches are in `state`, the operators' policies in `policies`."""
+"""Mixed precision: `autocast` on the CPU and on CUDA, and the gradient scaler.
+
+The switches are in `state`, the operators' policies in `policies`.
+"""
 
 import functools
 
@@ -6,7 +9,7 @@ from lampas import _core
 from lampas.amp.grad_scaler import GradScaler
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
-_CPU_DTYPES = (_core.bfloat16, _core.float16)
+_LOWER_DTYPES = (_core.bfloat16, _core.float16)
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "maia", "xla", "ipu")
 
 
@@ -18,8 +21,11 @@ def is_autocast_available(device_type):
 class autocast:
     """Context or decorator: operators choose their precision.
 
-    On the CPU, matrix products, convolutions and recurrent layers take float32 arguments as `dtype` (bfloat16
-    or float16), losses take 16-bit ones as float32. Other devices are not there, so nothing changes for them.
+    Matrix products, convolutions and recurrent layers take float32 arguments as `dtype`: bfloat16 or float16, by
+    default the first on the CPU, the second on CUDA. Losses take 16-bit ones as float32, and on CUDA so do sums,
+    powers, exponentials and norms. Other devices are not there, so nothing changes for them.
+
+    Raises RuntimeError for bfloat16 on a GPU that lacks it.
     """
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
@@ -31,27 +37,33 @@ class autocast:
             )
         from lampas.amp import state
 
-        if enabled and device_type == "cuda":
+        if enabled and device_type == "cuda" and not _cuda().is_available():
             _warn("CUDA is not available or torch_xla is imported. Disabling autocast.")
             enabled = False
         self.device, self._cache_enabled, self._before = device_type, cache_enabled, []
         self.fast_dtype = state.get_autocast_dtype(device_type) if dtype is None else dtype
-        if enabled and device_type == "cpu" and self.fast_dtype not in _CPU_DTYPES:
+        if enabled and device_type in state.KINDS and self.fast_dtype not in _LOWER_DTYPES:
+            name = device_type.upper()
             _warn(
-                "In CPU autocast, but the target dtype is not supported. Disabling autocast.\n"
-                "CPU Autocast only supports dtypes of torch.bfloat16, torch.float16 currently.",
+                f"In {name} autocast, but the target dtype is not supported. Disabling autocast.\n"
+                f"{name} Autocast only supports dtypes of torch.bfloat16, torch.float16 currently.",
             )
             enabled = False
+        if enabled and device_type == "cuda" and self.fast_dtype is _core.bfloat16:
+            if not _cuda().is_bf16_supported():
+                raise RuntimeError(
+                    "Current CUDA Device does not support bfloat16. Please switch dtype to float16."
+                )
         self._enabled = bool(enabled)
 
     def __enter__(self):
-        if self.device != "cpu":
+        from lampas.amp import state
+
+        if self.device not in state.KINDS:
             if self._enabled:
                 raise NotImplementedError(f"autocast(device_type={self.device!r}, enabled=True)")
             return self
-        from lampas.amp import state
-
-        self._before.append(state.switch(self._enabled, self.fast_dtype))
+        self._before.append(state.switch(self.device, self._enabled, self.fast_dtype))
         return self
 
     def __exit__(self, *_):
@@ -66,6 +78,12 @@ class autocast:
                 return function(*args, **kwargs)
 
         return within
+
+
+def _cuda():
+    from lampas import cuda
+
+    return cuda
 
 
 def _warn(text):

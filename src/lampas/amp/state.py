@@ -1,21 +1,22 @@
-"""The switches of mixed precision under the names of the top namespace; only the CPU's can be switched on."""
+"""The switches of mixed precision under the names of the top namespace: those of the CPU and of CUDA."""
 
 from lampas import _core
 from lampas.amp import _DEVICES
 from lampas.ops.register import composite
 
 _dtypes = {"cpu": _core.bfloat16, "xla": _core.bfloat16}  # float16 elsewhere
+KINDS = ("cpu", "cuda")  # that can be switched on
 _state = {"nesting": 0, "cache": True, "policies": False}
 
 
-def switch(enabled, dtype):
-    """Turns the CPU's autocast on or off; gives (enabled, dtype) before."""
+def switch(kind, enabled, dtype):
+    """Turns the autocast of a kind of device on or off; gives (kind, enabled, dtype) before."""
     if enabled and not _state["policies"]:
         from lampas.amp import policies
 
         policies.install()
         _state["policies"] = True
-    return _core._set_autocast(bool(enabled), dtype)
+    return _core._set_autocast(kind, bool(enabled), dtype)
 
 
 def _kind(device_type):
@@ -27,16 +28,21 @@ def _kind(device_type):
 @composite
 def is_autocast_enabled(device_type="cuda"):
     """Whether autocast is on for a kind of device."""
-    return _kind(device_type) == "cpu" and _core._autocast_enabled()
+    kind = _kind(device_type)
+    return kind in KINDS and _core._autocast_enabled(kind)
 
 
 @composite
 def set_autocast_enabled(device_type, enabled=None):
-    """set_autocast_enabled(False), or for one kind of device. NotImplementedError for True but on the CPU."""
+    """set_autocast_enabled(False), or for one kind of device.
+
+    NotImplementedError for True but on the CPU and CUDA.
+    """
     if enabled is None:
         device_type, enabled = "cuda", device_type
-    if _kind(device_type) == "cpu":
-        switch(enabled, _dtypes["cpu"])
+    kind = _kind(device_type)
+    if kind in KINDS:
+        switch(kind, enabled, get_autocast_dtype(kind))
     elif enabled:
         raise NotImplementedError(f"set_autocast_enabled({_kind(device_type)!r}, True)")
 
@@ -55,9 +61,10 @@ def set_autocast_dtype(device_type, dtype):
             "set_autocast_dtype(): argument 'dtype' (position 2) must be torch.dtype, not "
             f"{type(dtype).__name__}"
         )
-    _dtypes[_kind(device_type)] = dtype
-    if _kind(device_type) == "cpu" and _core._autocast_enabled():
-        switch(True, dtype)
+    kind = _kind(device_type)
+    _dtypes[kind] = dtype
+    if kind in KINDS and _core._autocast_enabled(kind):
+        switch(kind, True, dtype)
 
 
 @composite

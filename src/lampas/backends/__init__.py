@@ -1,4 +1,8 @@
-"""`torch.backends`: switches that scripts set. They are kept and read back; none changes how lampas computes."""
+"""`torch.backends`: switches that scripts set.
+
+Those that kernels of a GPU read live in the core (core/runtime/switches.h); the others are kept and read back,
+and change nothing.
+"""
 
 import contextlib
 import importlib.machinery
@@ -31,6 +35,39 @@ class _Backend(types.ModuleType):
             self.__dict__.update(kept)
 
 
+def _switch(name, setter=None):
+    """A property that is a switch of the core. `setter`: the function that PyTorch's refusal names."""
+
+    def write(self, value):
+        if setter and not isinstance(value, bool):
+            raise RuntimeError(f"{setter} expects a bool, but got {type(value).__name__}")
+        _core._switch(name, value)
+
+    return property(lambda self: _core._switch(name), write)
+
+
+class _Precision:
+    """How float32 is computed: fp32_precision "ieee", "tf32" or "none" (as it was), beside a switch."""
+
+    __slots__ = ("_fp32_precision",)
+    _tf32 = None  # the name of the switch
+
+    def __init__(self, precision="none"):
+        self._fp32_precision = precision
+
+    @property
+    def fp32_precision(self):
+        return self._fp32_precision
+
+    @fp32_precision.setter
+    def fp32_precision(self, value):
+        if value not in ("ieee", "tf32", "bf16", "none"):
+            raise RuntimeError(f"Unknown precision: {value}")
+        self._fp32_precision = value
+        if value != "none":
+            _core._switch(self._tf32, value == "tf32")
+
+
 def _answering(name, answer):
     def ask(*args, **kwargs):
         return answer
@@ -39,36 +76,89 @@ def _answering(name, answer):
     return ask
 
 
-class _Group:
-    """Switches below a backend: `cuda.matmul`."""
+class _Matmul(_Precision):
+    """`cuda.matmul`: precision of products."""
 
-    def __init__(self, **switches):
-        self.__dict__.update(switches)
+    __slots__ = ()
+    _tf32 = "matmul_tf32"
+    allow_fp16_reduced_precision_reduction = _switch("matmul_fp16_reduction")
+    allow_bf16_reduced_precision_reduction = _switch("matmul_bf16_reduction")
+    allow_fp16_accumulation = _switch("matmul_fp16_accumulation")
+
+    @property
+    def allow_tf32(self):
+        return _core._switch(self._tf32)
+
+    @allow_tf32.setter
+    def allow_tf32(self, value):
+        self.fp32_precision = "tf32" if value else "ieee"
+
+    def __getattr__(self, name):
+        raise AttributeError(f"Unknown attribute {name}")
+
+
+class _Layers(_Precision):
+    """`cudnn.conv` and `cudnn.rnn`, which share one switch."""
+
+    __slots__ = ()
+    _tf32 = "cudnn_tf32"
+
+
+class _Cudnn(_Backend):
+    enabled = _switch("cudnn_enabled", "set_enabled_cudnn")
+    benchmark = _switch("cudnn_benchmark", "set_benchmark_cudnn")
+    deterministic = _switch("cudnn_deterministic", "set_deterministic_cudnn")
+    allow_tf32 = _switch("cudnn_tf32", "set_allow_tf32_cublas")
+
+    def set_flags(self, _enabled=None, _benchmark=None, _benchmark_limit=None, _deterministic=None,
+                  _allow_tf32=None, _fp32_precision="none"):  # fmt: skip
+        """Sets those that are not None; returns what all were."""
+        before = (self.enabled, self.benchmark, None, self.deterministic, self.allow_tf32, "none")
+        given = (_enabled, _benchmark, _benchmark_limit, _deterministic, _allow_tf32)
+        names = ("enabled", "benchmark", "benchmark_limit", "deterministic", "allow_tf32")
+        for name, value in zip(names, given):
+            if value is not None:
+                setattr(self, name, value)
+        return before
+
+    @contextlib.contextmanager
+    def flags(self, enabled=False, benchmark=False, benchmark_limit=10, deterministic=False,
+              allow_tf32=True, fp32_precision="none"):  # fmt: skip
+        """Context: all switches have these values."""
+        before = self.set_flags(enabled, benchmark, benchmark_limit, deterministic, allow_tf32)
+        try:
+            yield
+        finally:
+            self.set_flags(*before)
 
 
 _NOT_THERE = {"is_available": False}
 
-cudnn = _Backend(
-    "cudnn", {"is_available": False, "version": None, "is_acceptable": False},
-    enabled=True, benchmark=False, deterministic=False, allow_tf32=True, benchmark_limit=10,
+cudnn = _Cudnn(
+    "cudnn", {"is_available": False, "version": None, "is_acceptable": False}, benchmark_limit=10
 )  # fmt: skip
-cuda = _Backend(
-    "cuda",
-    {
-        "is_built": False,
-        "flash_sdp_enabled": True,
-        "mem_efficient_sdp_enabled": True,
-        "math_sdp_enabled": True,
-        "cudnn_sdp_enabled": True,
-        **{f"enable_{kind}_sdp": None for kind in ("flash", "mem_efficient", "math", "cudnn")},
-    },
-)
-cuda.matmul = _Group(
-    allow_tf32=False,
-    allow_fp16_reduced_precision_reduction=True,
-    allow_bf16_reduced_precision_reduction=True,
-    allow_fp16_accumulation=False,
-)
+cudnn.conv, cudnn.rnn = _Layers("tf32"), _Layers("tf32")
+cudnn.fp32_precision = "none"
+cuda = _Backend("cuda", {"is_built": False})
+cuda.matmul = _Matmul()
+
+
+def _attention(kind):
+    """The switch of a way to compute attention: cuda.enable_<kind>_sdp, <kind>_sdp_enabled."""
+
+    def enable(enabled):
+        _core._switch(f"{kind}_sdp", enabled)
+
+    def enabled():
+        return _core._switch(f"{kind}_sdp")
+
+    for function, name in ((enable, f"enable_{kind}_sdp"), (enabled, f"{kind}_sdp_enabled")):
+        function.__name__ = function.__qualname__ = name
+        setattr(cuda, name, function)
+
+
+for _kind in ("flash", "mem_efficient", "math", "cudnn"):
+    _attention(_kind)
 cuda.__dict__.update(
     unavailable.names(
         "torch.backends.cuda", "can_use_flash_attention can_use_efficient_attention", "SDPAParams"

@@ -265,11 +265,11 @@ _is_in_bad_fork = answering("torch.cuda._is_in_bad_fork", False)
 
 # A GPU alone does not count: without `pip install lampas[cuda]` programs that ask stay on the CPU.
 if _core._cuda_device_count() and not _core._cuda_why_unavailable():
-    from lampas.cuda import _present
+    from lampas.cuda import _present, _random
 
     _lacking_names = [n for n, f in globals().items() if getattr(f, "__doc__", 0) == _LACKING_DOC]
     globals().update({n: function(f"torch.cuda.{n}") for n in _lacking_names})
-    globals().update(_present.names())
+    globals().update({**_present.names(), **_random.names()})
 
 
 def __getattr__(name):

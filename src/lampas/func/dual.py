@@ -181,8 +181,9 @@ class Dual(Level):
         target, tensors = args[0], tensors_of((args, kwargs))
         grad_mode = lampas.is_grad_enabled()
         linked = grad_mode and any(x.requires_grad for x in tensors)
-        state = lampas.get_rng_state() if levels.draws(function) else None
-        with lampas.enable_grad():
+        gpus = {x.device.index for x in tensors if x.is_cuda}
+        forked = lampas.random.fork_rng(gpus, enabled=levels.draws(function))  # it runs twice
+        with lampas.enable_grad(), forked:
             known = self._aliases(tensors, linked)
             swap = lambda x: known[id(x)][0] if id(x) in known else x  # noqa: E731
             copy = swap(target).clone() if target.requires_grad or id(target) in known else None
@@ -191,8 +192,6 @@ class Dual(Level):
             function(copy, *mapped(args[1:], swap), **mapped(kwargs, swap))
             create = linked or (grad_mode and any(t.requires_grad for _, t in known.values()))
             pushed = push_forward([copy] if copy.requires_grad else [], known.values(), create)
-        if state is not None:
-            lampas.set_rng_state(state)
         result = function(*args, **kwargs)
         if target.is_floating_point() or target.is_complex():
             own = self.own_tangent(target)

@@ -76,7 +76,8 @@ def set_flush_denormal(mode):
 
 @composite
 def use_deterministic_algorithms(mode, *, warn_only=False):
-    """Notes the wish; every operator here is deterministic."""
+    """Kernels of a GPU then avoid orders of summation that vary; on the CPU none varies."""
+    _core._switch("deterministic", bool(mode))
     _state["deterministic"], _state["warn_only"] = bool(mode), bool(warn_only)
 
 
@@ -117,15 +118,28 @@ def get_deterministic_debug_mode():
 
 @composite
 def set_float32_matmul_precision(precision):
-    """Notes "highest", "high" or "medium"; products on the CPU are always exact to float32."""
-    if precision in ("highest", "high", "medium"):
-        _state["precision"] = precision
+    """Precision "highest", or "high" and "medium": products on a GPU may use TF32. The CPU's are exact to float32.
+
+    A warning, and no effect, for anything else.
+    """
+    if precision not in ("highest", "high", "medium"):
+        text = (
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current"
+            "setFloat32MatmulPrecision call has no effect."
+        )
+        return warnings.warn(text, stacklevel=2)
+    from lampas.backends import cuda
+
+    cuda.matmul.allow_tf32 = precision != "highest"
+    _state["precision"] = precision
 
 
 @composite
 def get_float32_matmul_precision():
-    """What set_float32_matmul_precision was given."""
-    return _state["precision"]
+    """What set_float32_matmul_precision was given, or backends.cuda.matmul.allow_tf32 stands for."""
+    if not _core._switch("matmul_tf32"):
+        return "highest"
+    return "medium" if _state["precision"] == "medium" else "high"
 
 
 @composite

@@ -23,6 +23,7 @@ class Adadelta(ParameterwiseOptimizer):
 
     _sparse_error = "Adadelta does not support sparse gradients"
     _capturable_devices = ("cuda", "xpu", "hpu", "privateuseone")
+    _counts_on_device = True
     _late_options = {
         "foreach": None,
         "maximize": False,

@@ -6,10 +6,13 @@ from lampas.optim.optimizer import check_betas, check_not_negative
 from lampas.optim.parameterwise import (
     ParameterwiseOptimizer,
     addcdiv,
+    device_rate,
     like,
     mean_square,
     number,
+    scaling_of,
     step_counter,
+    supports_scaling,
 )
 from lampas.optim.sgd import check_fused
 
@@ -30,6 +33,7 @@ class Adam(ParameterwiseOptimizer):
     """
 
     _sparse_error = "Adam does not support sparse gradients, please consider SparseAdam instead"
+    _counts_on_device = True
     _late_options = {
         "amsgrad": False,
         "maximize": False,
@@ -77,6 +81,7 @@ class Adam(ParameterwiseOptimizer):
         super().__init__(params, defaults)
         if fused:
             check_fused(differentiable, foreach)
+            self._step_supports_amp_scaling = supports_scaling(self)
 
     def _state_names(self, group):
         return _STATES_AMSGRAD if group["amsgrad"] else _STATES
@@ -92,10 +97,13 @@ class Adam(ParameterwiseOptimizer):
         return state
 
     def _fused_update(self, group, params, grads, means, squares, steps, maxima=None):
-        lr = group["lr"]
+        lr, rate = group["lr"], None
         beta1, beta2 = group["betas"]
         if not (type(lr) is type(beta1) is type(beta2) is float):
-            lr, beta1, beta2 = number(lr), number(beta1), number(beta2)
+            lr, rate = device_rate(lr, params)
+            beta1, beta2 = number(beta1), number(beta2)
+        if rate is not None and not _counted_there(steps):
+            lr, rate = number(rate), None
         return _core.fused_adam_(
             params,
             grads,
@@ -110,6 +118,8 @@ class Adam(ParameterwiseOptimizer):
             group["eps"],
             not not group["maximize"],
             not not group["decoupled_weight_decay"],
+            rate,
+            *(scaling_of(self) if group["fused"] else ()),
         )
 
     def _formula(self, group, param, grad, mean, square, step, maximum=None):
@@ -134,6 +144,11 @@ class Adam(ParameterwiseOptimizer):
         root = (square if maximum is None else maximum).sqrt() / (1 - beta2**count) ** 0.5
         param = addcdiv(param, mean, root + eps, -(lr / (1 - beta1**count)))
         return (param, mean, square, step, maximum)[: 4 if maximum is None else 5]
+
+
+def _counted_there(steps):
+    """Whether the step counts lie on a GPU."""
+    return all(step.is_cuda for step in steps)
 
 
 def _check_tensor_options(lr, betas, foreach):

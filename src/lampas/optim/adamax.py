@@ -22,6 +22,7 @@ class Adamax(ParameterwiseOptimizer):
     """
 
     _sparse_error = "Adamax does not support sparse gradients"
+    _counts_on_device = True
     _late_options = {
         "foreach": None,
         "maximize": False,

@@ -63,6 +63,8 @@ class ParameterwiseOptimizer(Optimizer):
     _complex_error = None
     _capturable_states = "params and state_steps"
     _capturable_devices = CAPTURABLE_DEVICES
+    # The kernel for GPUs reads step counts and learning rates there.
+    _counts_on_device = False
 
     def _state_names(self, group):
         """The keys of the state that the rule uses, in the order of the rule's arguments."""
@@ -117,7 +119,7 @@ class ParameterwiseOptimizer(Optimizer):
                 raise KeyError(next(n for n, s in zip(names, states) if None in s))
         if (
             group["differentiable"]
-            or group.get("capturable")
+            or (group.get("capturable") and not (self._counts_on_device and _on_gpu(params)))
             or not self._fused_update(group, params, grads, *states)
         ):
             self._update_by_formula(group, names, params, grads, states)
@@ -166,6 +168,27 @@ class ParameterwiseOptimizer(Optimizer):
                 f"If capturable=True, {self._capturable_states} must be on supported devices: "
                 f"{list(self._capturable_devices)}."
             )
+
+
+def _on_gpu(params):
+    return all(param.is_cuda for param in params)
+
+
+def supports_scaling(optimizer):
+    """Whether a fused optimizer's steps unscale gradients and skip infinite ones (amp.GradScaler)."""
+    return all(_on_gpu(group["params"]) for group in optimizer.param_groups)
+
+
+def scaling_of(optimizer):
+    """What GradScaler leaves for a fused step: (scale, found_inf), None each without one."""
+    return getattr(optimizer, "grad_scale", None), getattr(optimizer, "found_inf", None)
+
+
+def device_rate(lr, params):
+    """A learning rate that lies on the parameters' GPU as (number, tensor); others as (number, None)."""
+    if isinstance(lr, lampas.Tensor) and lr.is_cuda and _on_gpu(params):
+        return 0.0, lr
+    return number(lr), None
 
 
 def _as_real(tensor):

@@ -26,6 +26,7 @@ class RMSprop(ParameterwiseOptimizer):
     """
 
     _sparse_error = "RMSprop does not support sparse gradients"
+    _counts_on_device = True
     _late_options = {
         "momentum": 0,
         "centered": False,

@@ -19,6 +19,7 @@ class Rprop(ParameterwiseOptimizer):
     """
 
     _sparse_error = "Rprop does not support sparse gradients"
+    _counts_on_device = True
     _late_options = {
         "foreach": None,
         "maximize": False,

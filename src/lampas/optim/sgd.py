@@ -2,7 +2,14 @@
 
 from lampas import _core
 from lampas.optim.optimizer import check_learning_rate, check_not_negative
-from lampas.optim.parameterwise import ParameterwiseOptimizer, add_scaled, number
+from lampas.optim.parameterwise import (
+    ParameterwiseOptimizer,
+    add_scaled,
+    device_rate,
+    number,
+    scaling_of,
+    supports_scaling,
+)
 
 __all__ = ["SGD"]
 
@@ -63,6 +70,7 @@ class SGD(ParameterwiseOptimizer):
         super().__init__(params, defaults)
         if fused:
             check_fused(differentiable, foreach)
+            self._step_supports_amp_scaling = supports_scaling(self)
 
     def _update_group(self, group):
         names = _BUFFER if group["momentum"] else ()
@@ -76,9 +84,9 @@ class SGD(ParameterwiseOptimizer):
             self._update_by_formula(group, names, params, grads, states)
 
     def _fused_update(self, group, params, grads, buffers=None):
-        lr, weight_decay = group["lr"], group["weight_decay"]
+        lr, rate, weight_decay = group["lr"], None, group["weight_decay"]
         if type(lr) is not float:
-            lr = number(lr)
+            lr, rate = device_rate(lr, params)
         return _core.fused_sgd_(
             params,
             grads,
@@ -89,6 +97,8 @@ class SGD(ParameterwiseOptimizer):
             number(weight_decay) if weight_decay else 0.0,
             not not group["nesterov"],
             not not group["maximize"],
+            rate,
+            *(scaling_of(self) if group["fused"] else ()),
         )
 
     def _formula(self, group, param, grad, *buffers):
