@@ -8,6 +8,7 @@
 
 #include "cuda/allocator.h"
 #include "cuda/backward_streams.h"
+#include "cuda/graph_random.h"
 #include "cuda/pinned.h"
 #include "runtime/error.h"
 
@@ -95,6 +96,7 @@ Block* block_of(const Storage& s) {
 void lend_memory() {
   device_memory = {resolve, place, resize};
   follow_streams();
+  draw_in_graphs();
 }
 
 bool possible() {
