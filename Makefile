@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 # Options of pip, such as another source of wheels: `make test PIP_FLAGS="--find-links wheels"`.
 PIP_FLAGS ?=
+# Where `make demo` trains: cpu or cuda.
+DEVICE ?= cpu
 # Extra arguments of pytest: `make test ARGS="-k conv -x"`.
 ARGS ?=
 
@@ -17,11 +19,13 @@ PIP := $(PY) -m pip install --quiet $(PIP_FLAGS)
 CMAKE_FLAGS := -G Ninja -DPython_EXECUTABLE=$(abspath $(PY)) \
     -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
 
-.PHONY: help demo test test-full test-cuda bench sanitize wheel lint build clean distclean
+.PHONY: help demo test test-full test-cuda bench bench-cuda sanitize wheel lint build clean distclean
 help:
 	@echo "make demo      train LeNet on handwritten digits, write demo/report.png"
 	@echo "make test      build and run the test suite (installs PyTorch as the oracle)"
 	@echo "make test-full every operator by dtype, layout and form against PyTorch: for the night"
+	@echo "make test-cuda what needs a GPU, on a machine that has one: ten minutes, a table last"
+	@echo "make bench-cuda  workloads on the GPU beside PyTorch, a table in benchmarks/results"
 	@echo "make bench     everyday workloads beside PyTorch, a table in benchmarks/results: 12 minutes"
 	@echo "make sanitize  the test suite under AddressSanitizer and UBSan"
 	@echo "make wheel     a wheel in dist/"
@@ -57,7 +61,7 @@ build: $(VENV)/.build
 
 # --- what one comes for ------------------------------------------------------------------------
 demo: build $(VENV)/.demo
-	$(PY) examples/digits.py --out demo
+	$(PY) examples/digits.py --out demo --device $(DEVICE)
 
 test: build $(VENV)/.test
 	$(PY) -m pytest tests $(ARGS)
@@ -67,9 +71,14 @@ test-full: build $(VENV)/.test
 	$(PY) tests/full/run.py $(ARGS)
 	LAMPAS_TEST_FULL=1 $(PY) -m pytest tests/cuda
 
-# On a machine with a GPU: what no test without one can show.
-test-cuda: build $(VENV)/.test
-	$(PY) -m pytest tests/cuda -m cuda -q $(ARGS)
+# On a machine with a GPU, each in one call of at most ten minutes, with a table last. Nothing is
+# installed: GPU_PYTHON needs cmake, ninja, numpy and pytest; wheels that it lacks may lie in
+# .whl/. bench-cuda compares with PyTorch where GPU_PYTHON has one for CUDA.
+GPU_PYTHON ?= python3
+test-cuda:
+	$(GPU_PYTHON) tools/on_gpu.py test $(ARGS)
+bench-cuda:
+	$(GPU_PYTHON) tools/on_gpu.py bench $(ARGS)
 
 bench: build $(VENV)/.test
 	$(PY) benchmarks/table.py $(ARGS)

@@ -2,6 +2,7 @@
 
     python examples/digits.py            with Lampas
     python examples/digits.py --torch    the same program with PyTorch: the same printed losses
+    python examples/digits.py --device cuda   on a GPU
 
 Only the import differs between the two. The digits come with Lampas, 1,797 of them.
 """
@@ -60,7 +61,9 @@ def train_epoch(net, loader, optimizer, bar):
     net.train()
     total, hits, seen = 0.0, 0, 0
     started = time.perf_counter()
+    device = next(net.parameters()).device
     for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
         optimizer.zero_grad()
         scores = net(images)
         loss = F.cross_entropy(scores, labels)
@@ -78,7 +81,9 @@ def train_epoch(net, loader, optimizer, bar):
 def evaluate(net, dataset):
     """Mean loss, accuracy, and the predicted and true labels on a dataset."""
     net.eval()
+    device = next(net.parameters()).device
     images, labels = next(iter(DataLoader(dataset, batch_size=len(dataset))))
+    images, labels = images.to(device), labels.to(device)
     scores = net(images)
     predicted = scores.argmax(1)
     accuracy = (predicted == labels).float().mean().item()
@@ -109,7 +114,7 @@ class Progress:
 
 def train(args, train_set, test_set):
     """The trained network, its optimizer, and the curves for the report."""
-    net = LeNet()
+    net = LeNet().to(args.device)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs)
     loader = DataLoader(train_set, batch_size=16, shuffle=True)
@@ -133,9 +138,10 @@ def check_checkpoint(path, net, optimizer, test_set):
     """Save, load into a fresh network, and require the very same predictions."""
     torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict()}, path)
     checkpoint = torch.load(path)
-    copy = LeNet()
+    device = next(net.parameters()).device
+    copy = LeNet().to(device)
     copy.load_state_dict(checkpoint["net"])
-    images = next(iter(DataLoader(test_set, batch_size=len(test_set))))[0]
+    images = next(iter(DataLoader(test_set, batch_size=len(test_set))))[0].to(device)
     with torch.no_grad():
         if not torch.equal(net(images), copy(images)):
             raise SystemExit("the loaded network computes something else than the saved one")
@@ -208,6 +214,7 @@ def parse(argv):
     parser.add_argument("--torch", action="store_true", help="run with PyTorch")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for what is written")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser.parse_args(argv)

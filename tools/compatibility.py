@@ -1,12 +1,14 @@
 """Writes `docs/compatibility.md`: which public names of PyTorch exist here, by asking both.
 
-    python tools/compatibility.py [RESULTS]
+    python tools/compatibility.py [--cases RESULTS] [--cuda USAGE]
 
 Needs PyTorch, as the tests do. RESULTS is a file of JSON lines, each with section, group, passed,
-failed, missing and crashed: cases of PyTorch's own test databases played against Lampas. Without it
-the page keeps the part that was measured last.
+failed, missing and crashed: cases of PyTorch's own test databases played against Lampas. USAGE is
+what `tests/cuda/usage_on_device.py` prints on a machine with a GPU (or, `--cuda fake`, on the driver
+of the tests, which is run here). Without one of them the page keeps that part as measured last.
 """
 
+import argparse
 import collections
 import importlib
 import inspect
@@ -48,6 +50,7 @@ absent raises `AttributeError`. Regenerate with `.venv/bin/python tools/compatib
 |---|---|--:|--:|--:|--:|
 """
 MEASURED = "\n## Case by case\n"
+ON_GPU = "\n## On a GPU\n"
 
 
 def lookup(library, path):
@@ -136,9 +139,66 @@ both libraries and compared: float32, float64, int64 and bool.
     return text + ", ".join(partly) + "\n"
 
 
+def on_gpu(lines):
+    """The part on which operators run on a GPU, from what everyday calls copied through the host."""
+    calls = [json.loads(line) for line in lines if line.startswith("{")]
+    copying = collections.Counter(name for call in calls for name in call["copied"])
+    native = [call["call"] for call in calls if not call["copied"]]
+    wrong = [call["call"] for call in calls if call["problem"]]
+    text = (
+        ON_GPU
+        + f"""
+{len(native)} of the {len(calls)} everyday calls of `tests/test_usage.py` run on the GPU without the
+host; {len(wrong)} give something else than on the CPU. The others copy their arguments through the
+host and say so once, as a warning that names the operator: these {len(copying)}, with the number of
+calls that meet them.
+
+"""
+    )
+    names = (f"`{name}` {count}" for name, count in sorted(copying.items()))
+    return text + ", ".join(names) + ".\n"
+
+
+def usage_lines(source):
+    """The lines of USAGE, or of a run on the driver of the tests."""
+    if source != "fake":
+        return Path(source).read_text().splitlines()
+    import os
+    import subprocess
+    import tempfile
+
+    cuda = ROOT / "tests" / "cuda"
+    with tempfile.TemporaryDirectory() as folder:
+        library = f"{folder}/libfake.so"
+        flags = ["-std=c++20", "-O1", "-fPIC", "-shared", f'-DTESTS_FOLDER="{cuda}"', "-o", library]
+        compiler = os.environ.get("CXX", "c++")
+        subprocess.run([compiler, *flags, str(cuda / "fake_driver.cc"), "-ldl"], check=True)
+        env = {
+            "LAMPAS_CUDA_DRIVER": library, "LAMPAS_NVRTC": library, "FAKE_CUDA_FOLDER": folder,
+            "LAMPAS_CACHE_DIR": folder, "PYTHONPATH": str(ROOT / "src"),
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, str(cuda / "usage_on_device.py")],
+            env={**os.environ, **env}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def part_of(text, title):
+    """A part of the page as it is, from its title to the next."""
+    if title not in text:
+        return ""
+    body = text.partition(title)[2]
+    return title + (body[: body.index("\n## ") + 1] if "\n## " in body else body)
+
+
 def main():
     import torch
 
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", metavar="RESULTS")
+    parser.add_argument("--cuda", metavar="USAGE")
+    options = parser.parse_args()
     rows = list(measure())
     text = HEADER.format(version=torch.__version__.partition("+")[0])
     for path, what, works, refusing, missing in rows:
@@ -150,10 +210,8 @@ def main():
         for row in rows:
             text += folded(row[0], row[column])
     before = PAGE.read_text() if PAGE.exists() else ""
-    if len(sys.argv) > 1:
-        text += case_by_case(sys.argv[1])
-    elif MEASURED in before:
-        text += MEASURED + before.partition(MEASURED)[2]
+    text += on_gpu(usage_lines(options.cuda)) if options.cuda else part_of(before, ON_GPU)
+    text += case_by_case(options.cases) if options.cases else part_of(before, MEASURED)
     PAGE.write_text(text)
     print(f"wrote {PAGE.relative_to(ROOT)}")
     for path, _, works, refusing, missing in rows:

@@ -155,7 +155,7 @@ def transformer(t, layers, width, heads, vocabulary, context):
             self.norm = nn.LayerNorm(width)
 
         def forward(self, tokens, last=False):
-            x = self.token(tokens) + self.place(t.arange(tokens.shape[1]))
+            x = self.token(tokens) + self.place(t.arange(tokens.shape[1], device=tokens.device))
             x = self.norm(self.blocks(x))
             return F.linear(x[:, -1:] if last else x, self.token.weight)
 

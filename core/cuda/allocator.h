@@ -1,8 +1,12 @@
 // The caching allocator of device memory: asking the driver costs a synchronisation, so segments
 // are kept, cut into blocks, and blocks given back are joined with their free neighbours.
 #pragma once
+#include <compare>
 #include <cstddef>
+#include <string>
+#include <vector>
 
+#include "cuda/statistics.h"
 #include "cuda/stream.h"
 
 namespace lampas::cuda {
@@ -18,19 +22,41 @@ void release(Block* block);
 void use_on(Block* block, Stream stream);  // Tensor.record_stream
 void empty_cache();
 
-struct Statistic {
-  size_t current = 0, peak = 0, allocated = 0, freed = 0;  // the last two: since the start
-  void add(size_t n);
-  void remove(size_t n);
+// --- pools of their own: a graph's memory must stay where the graph knows it ---
+struct PoolId {
+  uint64_t of_graph = 0, of_user = 0;  // both 0: the pools that all share
+  friend auto operator<=>(const PoolId&, const PoolId&) = default;
 };
-struct Statistics {
-  Statistic allocation, segment, active, inactive_split;  // counts
-  Statistic allocated_bytes, reserved_bytes, active_bytes, requested_bytes, inactive_split_bytes;
-  size_t retries = 0, out_of_memory = 0;
-};
+PoolId new_pool(bool by_user);
+// Until end_pool, what this thread allocates on the device comes from the pool: all of it, or what
+// is allocated on streams that are captured. Every begin adds a user to the pool.
+void begin_pool(int device, PoolId id, bool captured_only);
+void end_pool(int device, PoolId id);
+// One user less. Memory of a pool without users goes back to the driver when it is free.
+void leave_pool(int device, PoolId id);
+// Whether a capture takes memory from the device now, on whatever thread.
+bool capture_underway(int device);
+
+// --- what is known of it ---
 Statistics statistics(int device);
 void reset_peaks(int device);
 void reset_totals(int device);
+
+struct BlockInfo {
+  size_t address, size, requested;
+  const char* state;  // as memory_snapshot names them
+};
+struct SegmentInfo {
+  size_t address, size;
+  Stream stream;
+  bool small;
+  PoolId pool;
+  std::vector<BlockInfo> blocks;
+};
+std::vector<SegmentInfo> snapshot(int device);
+
+// --- limits ---
 void set_memory_fraction(double fraction, int device);
+double memory_fraction(int device);
 
 }  // namespace lampas::cuda

@@ -42,8 +42,9 @@ void fill(On, const Tensor& x, const Scalar& value) {
   run_copy(plan, x.device().index);
 }
 
-// What travels is contiguous, of the target's type and the source's shape.
-void copy_across(const Tensor& to, const Tensor& from) {
+// What travels is contiguous, of the target's type and the source's shape. The host may only go on
+// where nothing of it is made for the journey.
+void copy_across(const Tensor& to, const Tensor& from, bool non_blocking) {
   if (to.numel() == 0) return;
   Tensor sent = from, received = to;
   if (!from.is_contiguous() || from.dtype() != to.dtype()) {
@@ -51,9 +52,12 @@ void copy_across(const Tensor& to, const Tensor& from) {
     copy_here(sent, from);
   }
   if (!same_memory_order(to, sent)) received = empty(from.sizes(), to.dtype(), to.device());
+  bool on = non_blocking && (sent.is(from) || from.device().is_cuda()) &&
+            (received.is(to) || to.device().is_cuda());
   copy_bytes(received.raw(), to.device(), sent.raw(), from.device(),
-             static_cast<size_t>(sent.numel() * sent.item_size()));
+             static_cast<size_t>(sent.numel() * sent.item_size()), on);
   if (!received.is(to)) copy_here(to, received);
 }
+void copy_across(const Tensor& to, const Tensor& from) { copy_across(to, from, false); }
 
 }  // namespace lampas::cuda

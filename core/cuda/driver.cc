@@ -96,19 +96,16 @@ const std::string& why_unavailable() {
   return opened().problem.empty() ? compiler().problem : opened().problem;
 }
 
-std::string describe(Result result) {
+void check(Result result, const char* what) {
+  if (__builtin_expect(result == 0, 1)) return;
   const char *name = nullptr, *text = nullptr;
   const Driver& d = driver();
   if (d.cuGetErrorName(result, &name) || !name) name = "CUDA_ERROR_UNKNOWN";
   if (d.cuGetErrorString(result, &text) || !text) text = "unknown error";
-  return concat(text, " (", name, ")");
-}
-
-void check(Result result, const char* what) {
-  if (__builtin_expect(result == 0, 1)) return;
-  fail(ErrorKind::Accelerator, "CUDA error: ", describe(result), "\nin ", what,
-       "\nCUDA kernel errors might be asynchronously reported at some other API call, so the "
-       "stacktrace below might be incorrect.\nFor debugging consider passing "
+  fail(ErrorKind::Accelerator, "CUDA error: ", text, "\nin ", what, "\nSearch for `", name,
+       "' in https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html for more "
+       "information.\nCUDA kernel errors might be asynchronously reported at some other API call, "
+       "so the stacktrace below might be incorrect.\nFor debugging consider passing "
        "CUDA_LAUNCH_BLOCKING=1");
 }
 

@@ -15,9 +15,12 @@ using Module = struct ModuleHandle*;
 using Function = struct FunctionHandle*;
 using StreamHandle = struct StreamTag*;
 using EventHandle = struct EventTag*;
+using GraphHandle = struct GraphTag*;
+using GraphExecHandle = struct GraphExecTag*;
 using Address = unsigned long long;
 
-inline constexpr Result kOutOfMemory = 2, kNotReady = 600, kNoDevice = 100;
+inline constexpr Result kOutOfMemory = 2, kNotReady = 600, kNoDevice = 100, kPeerAccessOn = 704,
+                        kCaptureUnsupported = 900;
 
 // row(C name, parameters)
 #define LAMPAS_DRIVER(row)                                                                         \
@@ -61,12 +64,6 @@ inline constexpr Result kOutOfMemory = 2, kNotReady = 600, kNoDevice = 100;
                                                                unsigned shared, StreamHandle,      \
                                                                void** params, void** extra))
 
-// What streams, memory and graphs need beyond launching kernels.
-// clang-format off
-#define LAMPAS_DRIVER_RUNTIME(row)                                                          \
-  row(cuMemHostAlloc, (void** memory, size_t, unsigned flags))
-// clang-format on
-
 #define LAMPAS_NVRTC(row)                                                                       \
   row(nvrtcVersion, (int* major, int* minor)) row(nvrtcGetNumSupportedArchs, (int* count))      \
       row(nvrtcGetSupportedArchs, (int* archs))                                                 \
@@ -81,6 +78,30 @@ inline constexpr Result kOutOfMemory = 2, kNotReady = 600, kNoDevice = 100;
                               row(nvrtcGetCUBIN, (struct NvrtcProgram*, char*))                 \
                                   row(nvrtcGetPTXSize, (struct NvrtcProgram*, size_t*))         \
                                       row(nvrtcGetPTX, (struct NvrtcProgram*, char*))
+
+// What streams, memory and graphs need beyond launching kernels.
+// clang-format off
+#define LAMPAS_DRIVER_RUNTIME(row)                                                          \
+  row(cuMemHostAlloc, (void** memory, size_t, unsigned flags))                              \
+  row(cuMemFreeHost, (void*))                                                               \
+  row(cuPointerGetAttribute, (void* value, int attribute, Address))                         \
+  row(cuDeviceCanAccessPeer, (int* can, DeviceHandle, DeviceHandle peer))                   \
+  row(cuCtxEnablePeerAccess, (Context peer, unsigned flags))                                \
+  row(cuCtxGetStreamPriorityRange, (int* least, int* greatest))                             \
+  row(cuStreamGetPriority, (StreamHandle, int*))                                            \
+  row(cuProfilerStart, ())                                                                  \
+  row(cuProfilerStop, ())                                                                   \
+  row(cuStreamBeginCapture_v2, (StreamHandle, int mode))                                    \
+  row(cuStreamEndCapture, (StreamHandle, GraphHandle*))                                     \
+  row(cuStreamIsCapturing, (StreamHandle, int* status))                                     \
+  row(cuThreadExchangeStreamCaptureMode, (int* mode))                                       \
+  row(cuGraphGetNodes, (GraphHandle, void** nodes, size_t* count))                          \
+  row(cuGraphInstantiateWithFlags, (GraphExecHandle*, GraphHandle, unsigned long long))     \
+  row(cuGraphLaunch, (GraphExecHandle, StreamHandle))                                       \
+  row(cuGraphDestroy, (GraphHandle))                                                        \
+  row(cuGraphExecDestroy, (GraphExecHandle))                                                \
+  row(cuGraphDebugDotPrint, (GraphHandle, const char* path, unsigned flags))
+// clang-format on
 
 struct NvrtcProgram;
 
@@ -105,7 +126,6 @@ const std::string& why_unavailable();
 // Raises RuntimeError "CUDA error: ..." unless the result is success; `what` names the operator or
 // step that failed.
 void check(Result result, const char* what);
-std::string describe(Result result);
 
 // Folders of NVIDIA's wheels ("/.../nvidia/cuda_nvrtc/lib"), separated by ':'; set by the Python
 // layer.

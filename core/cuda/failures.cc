@@ -21,6 +21,7 @@ Failure* slot_of(int device) {
   if (slot) return slot;
   std::lock_guard<std::mutex> hold(guard);
   if (slot) return slot;
+  Uncaptured aside;
   bind(device);
   void* made = nullptr;
   check(driver().cuMemHostAlloc(&made, sizeof(Failure), kPortable | kMapped),

@@ -11,12 +11,26 @@
 
 namespace lampas::cuda {
 
+namespace {
+struct Said {
+  std::mutex guard;
+  std::set<std::string> names;
+};
+Said& said() {
+  static auto* one = new Said;
+  return *one;
+}
+}  // namespace
+
+void forget_fallbacks() {
+  std::lock_guard<std::mutex> hold(said().guard);
+  said().names.clear();
+}
+
 void warn_of_fallback(const char* name) {
-  static std::mutex guard;
-  static auto* said = new std::set<std::string>;
   {
-    std::lock_guard<std::mutex> hold(guard);
-    if (!said->insert(name).second) return;
+    std::lock_guard<std::mutex> hold(said().guard);
+    if (!said().names.insert(name).second) return;
   }
   std::string text =
       concat("The operator '", name,

@@ -10,6 +10,7 @@ namespace lampas::cuda {
 
 // The warning; `name` is the operator's or the kernel's.
 void warn_of_fallback(const char* name);
+void forget_fallbacks();  // every warning is given once more
 
 // The tensors of one call, on the host. Memory is copied whole, so that views of it stay views.
 class Staged {

@@ -9,7 +9,6 @@ struct On {};
 }  // namespace lampas::cuda
 
 #include "cuda/copy.h"
-#include "cuda/random.h"
 #include "cuda/distance.h"
 #include "cuda/extremes.h"
 #include "cuda/losses.h"
@@ -29,3 +28,4 @@ struct On {};
 #include "cuda/scatter.h"
 #include "cuda/sets.h"
 #include "cuda/sorting.h"
+#include "cuda/random.h"

@@ -13,6 +13,7 @@ Function load(const std::string& text, const std::string& name, int device, cons
   const Properties& p = properties(device);
   std::string code = compile(text, architecture_for(p.major, p.minor), what);
   bind(device);
+  Uncaptured aside;
   Module module = nullptr;
   Function function = nullptr;
   check(driver().cuModuleLoadData(&module, code.c_str()), what);

@@ -4,17 +4,19 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "cuda/allocator.h"
+#include "cuda/backward_streams.h"
+#include "cuda/graph_random.h"
+#include "cuda/pinned.h"
 #include "runtime/error.h"
 
 namespace lampas::cuda {
 namespace {
 
-Block* block_of(Storage* s) { return static_cast<Block*>(s->owner); }
-
 void free_block(Storage* s) {
-  if (s->owner) release(block_of(s));
+  if (s->owner) release(static_cast<Block*>(s->owner));
 }
 
 Device resolve(Device device) {
@@ -31,7 +33,8 @@ void place(Storage* s, size_t bytes) {
 }
 
 void resize(Storage* s, size_t bytes) {
-  Block* old = block_of(s);
+  if (s->device.is_cpu()) return resize_pinned(s, bytes);
+  Block* old = block_of(*s);
   void* data = s->data;
   place(s, bytes);
   size_t common = bytes < s->bytes ? bytes : s->bytes;
@@ -41,9 +44,60 @@ void resize(Storage* s, size_t bytes) {
 
 Address address(const void* p) { return reinterpret_cast<Address>(p); }
 
+constexpr size_t kStaged = size_t{1}
+                           << 20;  // up to here a copy of the copy is cheaper than to wait
+constexpr const char* kWhat = "copy_";
+
+// The driver takes ordinary memory at once, unless the device reads it by itself.
+void copy_to_device(void* to, const void* from, size_t bytes, Stream stream, bool non_blocking) {
+  const Driver& d = driver();
+  bool pinned = non_blocking && is_pinned(from);
+  if (!pinned && bytes <= kStaged && !is_capturing(stream)) {
+    void* between = pinned_allocate(bytes);
+    std::memcpy(between, from, bytes);
+    Result r = d.cuMemcpyHtoDAsync_v2(address(to), between, bytes, stream.handle);
+    pinned_use(between, stream);
+    pinned_release(between);
+    return check(r, kWhat);
+  }
+  check(d.cuMemcpyHtoDAsync_v2(address(to), from, bytes, stream.handle), kWhat);
+  if (pinned) return pinned_use(from, stream);
+  if (!non_blocking || properties(stream.device).reads_pageable) synchronize(stream);
+}
+
+void copy_to_host(void* to, const void* from, size_t bytes, Stream stream, bool non_blocking) {
+  check(driver().cuMemcpyDtoHAsync_v2(to, address(from), bytes, stream.handle), kWhat);
+  if (non_blocking && is_pinned(to)) return pinned_use(to, stream);
+  synchronize(stream);
+}
+
+// The source must be ready, and stay until it has been read.
+void copy_between(void* to, int to_device, const void* from, int from_device, size_t bytes,
+                  Stream stream) {
+  Event ready(false), read(false);
+  Stream other = current_stream(from_device);
+  enable_peer_access(to_device, from_device);
+  ready.record(other);
+  ready.wait(stream);
+  bind(to_device);
+  check(driver().cuMemcpyPeerAsync(address(to), context_of(to_device), address(from),
+                                   context_of(from_device), bytes, stream.handle),
+        kWhat);
+  read.record(stream);
+  read.wait(other);
+}
+
 }  // namespace
 
-void lend_memory() { device_memory = {resolve, place, resize}; }
+Block* block_of(const Storage& s) {
+  return s.free == free_block ? static_cast<Block*>(s.owner) : nullptr;
+}
+
+void lend_memory() {
+  device_memory = {resolve, place, resize};
+  follow_streams();
+  draw_in_graphs();
+}
 
 bool possible() {
   static const bool answer = std::getenv("LAMPAS_CUDA_DRIVER") ||
@@ -51,32 +105,16 @@ bool possible() {
   return answer;
 }
 
-void copy_bytes(void* to, Device to_device, const void* from, Device from_device, size_t bytes) {
-  const Driver& d = driver();
+void copy_bytes(void* to, Device to_device, const void* from, Device from_device, size_t bytes,
+                bool non_blocking) {
   int device = to_device.is_cuda() ? to_device.index : from_device.index;
   bind(device);
   Stream stream = current_stream(device);
-  const char* what = "copy_";
-  if (from_device.is_cpu())
-    check(d.cuMemcpyHtoDAsync_v2(address(to), from, bytes, stream.handle), what);
-  else if (to_device.is_cpu())
-    check(d.cuMemcpyDtoHAsync_v2(to, address(from), bytes, stream.handle), what);
-  else if (to_device == from_device)
-    return check(d.cuMemcpyDtoDAsync_v2(address(to), address(from), bytes, stream.handle), what);
-  else {
-    // The source must be ready, and stay until it has been read.
-    Event ready(false), read(false);
-    Stream other = current_stream(from_device.index);
-    ready.record(other);
-    ready.wait(stream);
-    bind(device);
-    check(d.cuMemcpyPeerAsync(address(to), context_of(to_device.index), address(from),
-                              context_of(from_device.index), bytes, stream.handle),
-          what);
-    read.record(stream);
-    return read.wait(other);
-  }
-  synchronize(stream);
+  if (from_device.is_cpu()) return copy_to_device(to, from, bytes, stream, non_blocking);
+  if (to_device.is_cpu()) return copy_to_host(to, from, bytes, stream, non_blocking);
+  if (!(to_device == from_device))
+    return copy_between(to, device, from, from_device.index, bytes, stream);
+  check(driver().cuMemcpyDtoDAsync_v2(address(to), address(from), bytes, stream.handle), kWhat);
 }
 
 }  // namespace lampas::cuda

@@ -1,7 +1,10 @@
 // See stream.h. Contexts are the devices' primary ones, which PyTorch and CuPy share.
 #include "cuda/stream.h"
 
+#include <algorithm>
 #include <mutex>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "cuda/failures.h"
@@ -10,16 +13,41 @@
 namespace lampas::cuda {
 namespace {
 
-constexpr int kPooled = 32;
-constexpr unsigned kNonBlocking = 1, kUntimed = 2;
-enum Attribute { kMultiprocessors = 16, kWarp = 10, kMajor = 75, kMinor = 76, kThreads = 39 };
+constexpr int kPooled = 32, kPriorities = 4;  // 0, -1, -2, -3
+constexpr unsigned kNonBlocking = 1, kUntimed = 2, kSleeping = 1;
+constexpr int kRelaxed = 2;  // of a thread's capture mode
+
+// The driver's numbers of what Properties tells.
+constexpr struct {
+  int Properties::* place;
+  int attribute;
+} kAttributes[] = {{&Properties::major, 75},
+                   {&Properties::minor, 76},
+                   {&Properties::multiprocessors, 16},
+                   {&Properties::warp, 10},
+                   {&Properties::threads_per_multiprocessor, 39},
+                   {&Properties::threads_per_block, 1},
+                   {&Properties::registers_per_multiprocessor, 82},
+                   {&Properties::l2_cache, 38},
+                   {&Properties::integrated, 18},
+                   {&Properties::multi_gpu_board, 84},
+                   {&Properties::shared_per_block, 8},
+                   {&Properties::shared_per_block_optin, 97},
+                   {&Properties::shared_per_multiprocessor, 81},
+                   {&Properties::clock_rate, 13},
+                   {&Properties::memory_clock_rate, 36},
+                   {&Properties::memory_bus_width, 37},
+                   {&Properties::pci_bus, 33},
+                   {&Properties::pci_device, 34},
+                   {&Properties::pci_domain, 50},
+                   {&Properties::reads_pageable, 88}};
 
 struct DeviceState {
   DeviceHandle handle = 0;
   Context context = nullptr;
   Properties properties;
-  std::vector<StreamHandle> pool[2];  // normal, high priority
-  size_t turn[2] = {};
+  std::vector<StreamHandle> pool[kPriorities];
+  size_t turn[kPriorities] = {};
 };
 
 std::mutex guard;
@@ -37,14 +65,8 @@ void read_properties(DeviceState& s) {
   char name[256] = {};
   check(d.cuDeviceGetName(name, sizeof name, s.handle), "the name of a device");
   p.name = name;
-  auto read = [&](int* to, Attribute which) {
-    check(d.cuDeviceGetAttribute(to, which, s.handle), "the properties of a device");
-  };
-  read(&p.major, kMajor);
-  read(&p.minor, kMinor);
-  read(&p.multiprocessors, kMultiprocessors);
-  read(&p.warp, kWarp);
-  read(&p.threads_per_multiprocessor, kThreads);
+  for (const auto& [place, attribute] : kAttributes)
+    check(d.cuDeviceGetAttribute(&(p.*place), attribute, s.handle), "the properties of a device");
   check(d.cuDeviceTotalMem_v2(&p.memory, s.handle), "the memory of a device");
 }
 
@@ -67,6 +89,23 @@ DeviceState& state(int device) {
 const Properties& properties(int device) { return state(device).properties; }
 Context context_of(int device) { return state(device).context; }
 
+bool can_access_peer(int device, int peer) {
+  int can = 0;
+  check(driver().cuDeviceCanAccessPeer(&can, state(device).handle, state(peer).handle),
+        "asking for peer access");
+  return can;
+}
+void enable_peer_access(int device, int peer) {
+  static std::mutex once;
+  static auto* asked = new std::set<std::pair<int, int>>;
+  std::lock_guard<std::mutex> hold(once);
+  if (!asked->insert({device, peer}).second || !can_access_peer(device, peer)) return;
+  bind(device);
+  Uncaptured aside;
+  Result r = driver().cuCtxEnablePeerAccess(context_of(peer), 0);
+  if (r != kPeerAccessOn) check(r, "enabling peer access");
+}
+
 int current_device() { return current; }
 void set_current_device(int device) {
   state(device);
@@ -83,7 +122,9 @@ Stream current_stream(int device) {
   auto at = static_cast<size_t>(device);
   return {device, at < streams.size() ? streams[at] : nullptr};
 }
+void (*on_stream_change)(Stream) = nullptr;
 void set_current_stream(Stream stream) {
+  if (on_stream_change) on_stream_change(stream);
   auto at = static_cast<size_t>(stream.device);
   if (at >= streams.size()) streams.resize(at + 1);
   streams[at] = stream.handle;
@@ -93,10 +134,11 @@ Stream pooled_stream(int device, int priority) {
   DeviceState& s = state(device);
   bind(device);
   std::lock_guard<std::mutex> hold(guard);
-  int kind = priority < 0 ? 1 : 0;
+  int kind = std::clamp(-priority, 0, kPriorities - 1);
   auto& pool = s.pool[kind];
   if (pool.size() == kPooled) return {device, pool[s.turn[kind]++ % kPooled]};
   StreamHandle made = nullptr;
+  Uncaptured aside;
   check(driver().cuStreamCreateWithPriority(&made, kNonBlocking, -kind), "making a stream");
   pool.push_back(made);
   return {device, made};
@@ -119,12 +161,72 @@ bool is_done(Stream stream) {
   return r == 0;
 }
 
+// The default stream cannot be captured, and must not be asked while another one is.
+bool is_capturing(Stream stream) {
+  if (!stream.handle) return false;
+  int status = 0;
+  check(driver().cuStreamIsCapturing(stream.handle, &status), "asking a stream for its capture");
+  return status != 0;
+}
+bool is_current_stream_capturing() { return is_capturing(current_stream(current)); }
+int priority_of(Stream stream) {
+  int priority = 0;
+  bind(stream.device);
+  check(driver().cuStreamGetPriority(stream.handle, &priority), "the priority of a stream");
+  return priority;
+}
+PriorityRange priority_range(int device) {
+  PriorityRange range;
+  bind(device);
+  check(driver().cuCtxGetStreamPriorityRange(&range.least, &range.greatest),
+        "the priorities of streams");
+  return range;
+}
+
+Uncaptured::Uncaptured() : mode_(kRelaxed) {
+  check(driver().cuThreadExchangeStreamCaptureMode(&mode_), "changing the mode of capture");
+}
+Uncaptured::~Uncaptured() { driver().cuThreadExchangeStreamCaptureMode(&mode_); }
+
+namespace {
+// Plain events, kept by device for the next of their kind: every small copy takes one.
+struct FreeEvents {
+  std::mutex guard;
+  std::vector<std::vector<EventHandle>> of;
+};
+FreeEvents& free_events() {
+  static auto* all = new FreeEvents{
+      {}, std::vector<std::vector<EventHandle>>(static_cast<size_t>(device_count()))};
+  return *all;
+}
+EventHandle take_event(int device) {
+  FreeEvents& kept = free_events();
+  std::lock_guard<std::mutex> hold(kept.guard);
+  auto& list = kept.of[static_cast<size_t>(device)];
+  if (list.empty()) return nullptr;
+  EventHandle handle = list.back();
+  list.pop_back();
+  return handle;
+}
+}  // namespace
+
 Event::~Event() {
-  if (handle_) driver().cuEventDestroy_v2(handle_);
+  if (!handle_) return;
+  if (timed_ || blocking_) {
+    driver().cuEventDestroy_v2(handle_);
+    return;
+  }
+  FreeEvents& kept = free_events();
+  std::lock_guard<std::mutex> hold(kept.guard);
+  kept.of[static_cast<size_t>(device_)].push_back(handle_);
 }
 void Event::record(Stream stream) {
   bind(stream.device);
-  if (!handle_) check(driver().cuEventCreate(&handle_, timed_ ? 0 : kUntimed), "making an event");
+  CHECK(!handle_ || device_ == stream.device, "Event device ", device_,
+        " does not match recording stream's device ", stream.device, ".");
+  if (!handle_ && !timed_ && !blocking_) handle_ = take_event(stream.device);
+  unsigned flags = (timed_ ? 0 : kUntimed) | (blocking_ ? kSleeping : 0);
+  if (!handle_) check(driver().cuEventCreate(&handle_, flags), "making an event");
   device_ = stream.device;
   check(driver().cuEventRecord(handle_, stream.handle), "recording an event");
 }

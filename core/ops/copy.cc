@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "cpu/copy.h"
+#include "cuda/memory.h"
+#include "cuda/pinned.h"
 #include "ops/iterator.h"
 #include "ops/kernel.h"
 #include "ops/primitives.h"
@@ -113,12 +115,13 @@ void check_value(const Scalar& value, DType dtype) {
   CHECK(fits, "value cannot be converted to type ", cpp_name(dtype), " without overflow");
 }
 
-void copy_values(const Tensor& to, const Tensor& from) {
+static void copy_values(const Tensor& to, const Tensor& from, bool non_blocking) {
   if (to.is_meta()) return;
   CHECK_KIND(!from.is_meta(), NotImplemented, "Cannot copy out of meta tensor; no data!");
-  if (to.device() != from.device()) return cuda::copy_across(to, from);
+  if (to.device() != from.device()) return cuda::copy_across(to, from, non_blocking);
   KERNEL(copy, to, from);
 }
+void copy_values(const Tensor& to, const Tensor& from) { copy_values(to, from, false); }
 
 void fill_values(const Tensor& x, const Scalar& value) { KERNEL(fill, x, value); }
 
@@ -143,15 +146,34 @@ Tensor contiguous_as(const Tensor& x, Optional<MemoryFormat> format) {
   return contiguous(x, format.value_or(MemoryFormat::Contiguous));
 }
 
-Tensor to(const Tensor& x, DType dtype, Device device, bool copy, MemoryFormat format) {
+// The strides of empty_like(x, format).
+static Dims strides_like(const Tensor& x, MemoryFormat format) {
+  if (format != MemoryFormat::Preserve) return format_strides(x.sizes(), format);
+  return is_dense(x.sizes(), x.strides()) ? x.strides() : dense_strides(x.sizes(), x.strides());
+}
+
+// Page-locked where a device writes it while the host goes on.
+static Tensor empty_there(Span sizes, Span strides, DType dtype, Device device, bool pinned) {
+  if (!pinned) return empty_strided(sizes, strides, dtype, device);
+  size_t bytes = checked_bytes(sizes, strides, 0, item_size(dtype));
+  return from_storage(cuda::pinned_storage(bytes), dtype, sizes, strides, 0);
+}
+
+static Tensor moved(const Tensor& x, DType dtype, Device device, bool copy, MemoryFormat format,
+                    bool non_blocking) {
   bool stays = format == MemoryFormat::Preserve || x.is_contiguous(format);
   if (device.is_cuda() && device.index < 0) device = device_memory.resolve(device);
   if (!copy && stays && x.dtype() == dtype && x.device() == device) return x;
-  Tensor y = empty_like(x, dtype, format);
-  if (device != x.device()) y = empty_strided(x.sizes(), y.strides(), dtype, device);
-  if (!y.is_meta()) copy_values(y, x);
+  bool pinned = non_blocking && x.device().is_cuda() && device.is_cpu();
+  Tensor y = device == x.device()
+                 ? empty_like(x, dtype, format)
+                 : empty_there(x.sizes(), strides_like(x, format), dtype, device, pinned);
+  if (!y.is_meta()) copy_values(y, x, non_blocking);
   if (tape::needs_grad(x) && is_differentiable(dtype)) record_conversion(x, y, "ToCopyBackward0");
   return y;
+}
+Tensor to(const Tensor& x, DType dtype, Device device, bool copy, MemoryFormat format) {
+  return moved(x, dtype, device, copy, format, false);
 }
 
 Tensor to(const Tensor& x, DType dtype) {
@@ -164,14 +186,15 @@ Tensor to(const Tensor& x, Device device) {
 Tensor to_dtype(const Tensor& x, DType dtype, bool, bool copy, Optional<MemoryFormat> format) {
   return to(x, dtype, x.device(), copy, format.value_or(MemoryFormat::Preserve));
 }
-Tensor to_device(const Tensor& x, Optional<Device> device, Optional<DType> dtype, bool, bool copy,
-                 Optional<MemoryFormat> format) {
-  return to(x, dtype.value_or(x.dtype()), device.value_or(x.device()), copy,
-            format.value_or(MemoryFormat::Preserve));
+Tensor to_device(const Tensor& x, Optional<Device> device, Optional<DType> dtype, bool non_blocking,
+                 bool copy, Optional<MemoryFormat> format) {
+  return moved(x, dtype.value_or(x.dtype()), device.value_or(x.device()), copy,
+               format.value_or(MemoryFormat::Preserve), non_blocking);
 }
-Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy,
+Tensor to_other(const Tensor& x, const Tensor& other, bool non_blocking, bool copy,
                 Optional<MemoryFormat> format) {
-  return to(x, other.dtype(), other.device(), copy, format.value_or(MemoryFormat::Preserve));
+  return moved(x, other.dtype(), other.device(), copy, format.value_or(MemoryFormat::Preserve),
+               non_blocking);
 }
 Tensor type_as(const Tensor& x, const Tensor& other) {
   return to(x, other.dtype(), other.device(), false, MemoryFormat::Preserve);
@@ -196,7 +219,7 @@ CONVERSION(to_cfloat, ComplexFloat)
 CONVERSION(to_cdouble, ComplexDouble)
 #undef CONVERSION
 
-void copy_(const Tensor& self, const Tensor& source) {
+static void copy_recorded(const Tensor& self, const Tensor& source, bool non_blocking) {
   if (self.is(source)) return;
   Dims sizes = broadcast(self.sizes(), source.sizes());
   CHECK(sizes == self.sizes(), "output with shape ", to_string(self.sizes()),
@@ -204,7 +227,7 @@ void copy_(const Tensor& self, const Tensor& source) {
   tape::check_write(self);
   check_internal_overlap(self);
   check_partial_overlap(self, source);
-  copy_values(self, source);
+  copy_values(self, source, non_blocking);
   bump_version(self);
   if (!tape::needs_grad(self, source) || !is_differentiable(self.dtype())) return;
   Tensor written = self;
@@ -219,8 +242,10 @@ void copy_(const Tensor& self, const Tensor& source) {
                        });
 }
 
-Tensor copy_from(const Tensor& self, const Tensor& source, bool) {
-  copy_(self, source);
+void copy_(const Tensor& self, const Tensor& source) { copy_recorded(self, source, false); }
+
+Tensor copy_from(const Tensor& self, const Tensor& source, bool non_blocking) {
+  copy_recorded(self, source, non_blocking);
   return self;
 }
 

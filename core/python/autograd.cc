@@ -342,7 +342,20 @@ template <class F>
 PyCFunction plain(F f) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
 }
+// ([tensor, ...]): their versions go on, as after writing in place
+PyObject* mark_written(PyObject*, PyObject* list) {
+  return guarded([&]() -> PyObject* {
+    CHECK_KIND(PyList_Check(list), Type, "_mark_written takes a list");
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+      CHECK_KIND(is_tensor(PyList_GET_ITEM(list, i)), Type, "increment_version expects tensors");
+      bump_version(unwrap(PyList_GET_ITEM(list, i)));
+    }
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef functions[] = {
+    {"_mark_written", mark_written, METH_O, nullptr},
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS, nullptr},
     {"_set_grad_enabled", set_grad_mode, METH_O, nullptr},
     {"is_inference_mode_enabled", is_inference_enabled, METH_NOARGS, nullptr},

@@ -22,12 +22,15 @@ struct Entry {
   Guards guards;
   DType default_dtype = DType::Float;
   std::vector<Object> given;  // the arguments, while the recording runs
+  int replays = 0;            // until its place is taken by a graph of the device's work
+  Object graph;               // does the replay's work, from the inputs as a tuple; None: nothing
 };
 
 struct State {
   std::deque<std::shared_ptr<Entry>> entries;  // one that is replayed may be forgotten meanwhile
   std::unique_ptr<Entry> begun;                // being recorded
   Object miss;  // miss(args, kwargs): what to do where no recording fits
+  Object warm;  // warm(...): offers a replay that has run some times to be a graph; or None
 };
 
 struct Compiled {
@@ -149,8 +152,85 @@ bool unchanged(const Recording& r, const Template& t, PyObject* o) {
 
 constexpr size_t kMostInputs = 32;
 
+constexpr int kWarm = 2;  // replays before a graph is tried: memory and kernels are there by then
+
+// What `warm` runs: the replay for a tuple of inputs.
+struct Run {
+  std::shared_ptr<Entry> entry;
+  static PyObject* call(PyObject* capsule, PyObject* inputs) {
+    return guarded([&]() -> PyObject* {
+      auto* run = static_cast<Run*>(PyCapsule_GetPointer(capsule, "lampas.replay"));
+      if (!run) throw PythonError();
+      const Recording& r = run->entry->recording;
+      CHECK_KIND(
+          PyTuple_Check(inputs) && PyTuple_GET_SIZE(inputs) == static_cast<Py_ssize_t>(r.inputs),
+          Type, "a replay takes a tuple of its inputs");
+      return replay(r, PySequence_Fast_ITEMS(inputs), run->entry->output);
+    });
+  }
+};
+
+Object tuple_of(PyObject* const* items, size_t n) {
+  Object tuple(checked(PyTuple_New(static_cast<Py_ssize_t>(n))));
+  for (size_t i = 0; i < n; ++i)
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), Py_NewRef(items[i]));
+  return tuple;
+}
+
+bool all_on_cuda(const Recording& r) {
+  for (const Value& value : r.values)
+    if (!value.kind.device.is_cuda()) return false;
+  return !r.values.empty();
+}
+
+// warm(run, inputs, objects, names) -> (graph or None, the call's result). `objects`: what calls
+// that were taken as one were given; `names`: those of the calls.
+PyObject* offer(const std::shared_ptr<Entry>& e, PyObject* warm, PyObject* const* inputs) {
+  e->graph = Object::borrow(Py_None);
+  const Recording& r = e->recording;
+  if (!all_on_cuda(r)) return replay(r, inputs, e->output);
+  static PyMethodDef method = {"replay", Run::call, METH_O, nullptr};
+  Object capsule(checked(PyCapsule_New(new Run{e}, "lampas.replay", [](PyObject* o) {
+    delete static_cast<Run*>(PyCapsule_GetPointer(o, "lampas.replay"));
+  })));
+  Object run(checked(PyCFunction_New(&method, capsule.get())));
+  Object objects(checked(PyList_New(0))), names(checked(PyList_New(0)));
+  for (const Step& step : r.steps) {
+    Object name(checked(PyUnicode_FromString(step.name.c_str())));
+    PyList_Append(names.get(), name.get());
+    for (const Template& t : step.args)
+      if (t.kind == Template::Kind::Constant && t.constant && !is_constant(t.constant.get()))
+        PyList_Append(objects.get(), t.constant.get());
+  }
+  Object leaves(checked(PyList_New(0)));
+  for (const Value& value : r.values)
+    if (value.captured && value.kind.requires_grad && value.kind.leaf)
+      PyList_Append(leaves.get(), value.object.get());
+  Object given = tuple_of(inputs, r.inputs);
+  Object pair(checked(PyObject_CallFunctionObjArgs(warm, run.get(), given.get(), objects.get(),
+                                                   names.get(), leaves.get(), nullptr)));
+  CHECK_KIND(PyTuple_Check(pair.get()) && PyTuple_GET_SIZE(pair.get()) == 2, Type,
+             "warm() must give a pair");
+  e->graph = Object::borrow(PyTuple_GET_ITEM(pair.get(), 0));
+  return Py_NewRef(PyTuple_GET_ITEM(pair.get(), 1));
+}
+
+PyObject* run_entry(const std::shared_ptr<Entry>& e, PyObject* warm, PyObject* const* inputs) {
+  if (e->graph && e->graph.get() != Py_None) {
+    Object graph = e->graph, given = tuple_of(inputs, e->recording.inputs);
+    Object result(checked(PyObject_CallOneArg(graph.get(), given.get())));
+    if (result.get() != Py_NotImplemented) return result.release();
+    e->graph = Object();  // what it was made of has changed: it is tried again
+    e->replays = kWarm;
+  }
+  if (!e->graph && warm && warm != Py_None && e->replays++ >= kWarm) return offer(e, warm, inputs);
+  return replay(e->recording, inputs, e->output);
+}
+
 // The replayed result, or null where this recording does not fit.
-PyObject* try_entry(const Entry& e, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+PyObject* try_entry(const std::shared_ptr<Entry>& shared, PyObject* warm, PyObject* const* args,
+                    Py_ssize_t n, PyObject* names) {
+  const Entry& e = *shared;
   Py_ssize_t total = n + (names ? PyTuple_GET_SIZE(names) : 0);
   if (static_cast<size_t>(total) != e.args.size() || !same_names(names, e.names.get()) ||
       !ambient_fits(e))
@@ -162,7 +242,7 @@ PyObject* try_entry(const Entry& e, PyObject* const* args, Py_ssize_t n, PyObjec
   for (Py_ssize_t i = 0; i < total; ++i)
     if (!fits(e.recording, e.args[i], args[i], inputs)) return nullptr;
   if (!inputs_fit(e, inputs, count) || !tensors_fit(e, inputs) || !e.guards.hold()) return nullptr;
-  return replay(e.recording, inputs, e.output);
+  return run_entry(shared, warm, inputs);
 }
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
@@ -172,7 +252,8 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t flags, PyObje
     if (!recorder.recording && !watched)
       for (size_t i = 0; i < body(self)->state->entries.size(); ++i) {
         std::shared_ptr<Entry> e = body(self)->state->entries[i];
-        if (PyObject* result = try_entry(*e, args, n, names)) return result;
+        if (PyObject* result = try_entry(e, body(self)->state->warm.get(), args, n, names))
+          return result;
       }
     Object positional(checked(PyTuple_New(n))), kwargs(checked(PyDict_New()));
     for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
@@ -313,12 +394,13 @@ PyObject* meets(PyObject*, PyObject* what) {
 
 PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
   return guarded([&]() -> PyObject* {
-    PyObject* miss;
-    if (!PyArg_ParseTuple(args, "O", &miss)) throw PythonError();
+    PyObject *miss, *warm = Py_None;
+    if (!PyArg_ParseTuple(args, "O|O", &miss, &warm)) throw PythonError();
     PyObject* o = checked(type->tp_alloc(type, 0));
     body(o)->vectorcall = vectorcall;
     body(o)->state = new State;
     body(o)->state->miss = Object::borrow(miss);
+    body(o)->state->warm = Object::borrow(warm);
     return o;
   });
 }
@@ -332,6 +414,7 @@ int visit_template(const Template& t, visitproc visit, void* arg) {
 }
 int visit_entry(const Entry& e, visitproc visit, void* arg) {
   Py_VISIT(e.names.get());
+  Py_VISIT(e.graph.get());
   for (const Object& o : e.given) Py_VISIT(o.get());
   for (const Value& value : e.recording.values) Py_VISIT(value.object.get());
   for (const Step& step : e.recording.steps) {
@@ -350,6 +433,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
   State* state = body(self)->state;
   if (!state) return 0;
   Py_VISIT(state->miss.get());
+  Py_VISIT(state->warm.get());
   for (const auto& e : state->entries)
     if (int stop = visit_entry(*e, visit, arg)) return stop;
   return state->begun ? visit_entry(*state->begun, visit, arg) : 0;
@@ -360,6 +444,7 @@ int forget(PyObject* self) {
   std::deque<std::shared_ptr<Entry>> gone;
   gone.swap(state->entries);
   state->miss = Object::borrow(Py_None);
+  state->warm = Object();
   return 0;
 }
 void dealloc(PyObject* self) {

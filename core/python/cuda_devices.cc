@@ -1,7 +1,6 @@
-// Devices, streams, events and memory of CUDA for lampas/cuda/_present.py. Streams are passed as a
-// device and the driver's handle as a number.
-#include "cuda/allocator.h"
-#include "cuda/memory.h"
+// Devices, streams and events of CUDA for lampas/cuda/_present.py. Streams are passed as a device
+// and the driver's handle as a number. Memory is in cuda_memory.cc, graphs in cuda_graphs.cc.
+#include "cuda/stream.h"
 #include "python/convert.h"
 #include "python/types.h"
 
@@ -46,21 +45,22 @@ PyObject* synchronize(PyObject*, PyObject* o) {
     Py_RETURN_NONE;
   });
 }
-// (name, major, minor, total memory, multiprocessors, warp size, threads per multiprocessor)
+// {name: number or text}, as PyTorch's properties are named
 PyObject* properties(PyObject*, PyObject* o) {
   return guarded([&]() -> PyObject* {
     const cuda::Properties& p = cuda::properties(device_of(o));
-    return Py_BuildValue("siiniii", p.name.c_str(), p.major, p.minor,
-                         static_cast<Py_ssize_t>(p.memory), p.multiprocessors, p.warp,
-                         p.threads_per_multiprocessor);
-  });
-}
-PyObject* memory_info(PyObject*, PyObject* o) {
-  return guarded([&]() -> PyObject* {
-    cuda::bind(device_of(o));
-    size_t free = 0, total = 0;
-    cuda::check(cuda::driver().cuMemGetInfo_v2(&free, &total), "mem_get_info");
-    return Py_BuildValue("nn", static_cast<Py_ssize_t>(free), static_cast<Py_ssize_t>(total));
+    return Py_BuildValue(
+        "{sssisisKsisisisisisisisisisisisisisisisisi}", "name", p.name.c_str(), "major", p.major,
+        "minor", p.minor, "total_memory", static_cast<unsigned long long>(p.memory),
+        "multi_processor_count", p.multiprocessors, "warp_size", p.warp,
+        "max_threads_per_multi_processor", p.threads_per_multiprocessor, "max_threads_per_block",
+        p.threads_per_block, "regs_per_multiprocessor", p.registers_per_multiprocessor,
+        "L2_cache_size", p.l2_cache, "is_integrated", p.integrated, "is_multi_gpu_board",
+        p.multi_gpu_board, "shared_memory_per_block", p.shared_per_block,
+        "shared_memory_per_block_optin", p.shared_per_block_optin,
+        "shared_memory_per_multiprocessor", p.shared_per_multiprocessor, "clock_rate", p.clock_rate,
+        "memory_clock_rate", p.memory_clock_rate, "memory_bus_width", p.memory_bus_width,
+        "pci_bus_id", p.pci_bus, "pci_device_id", p.pci_device, "pci_domain_id", p.pci_domain);
   });
 }
 
@@ -91,19 +91,17 @@ PyObject* stream_synchronize(PyObject*, PyObject* args) {
     Py_RETURN_NONE;
   });
 }
-// (tensor, device, handle)
-PyObject* record_stream(PyObject*, PyObject* args) {
-  return guarded([&]() -> PyObject* {
-    PyObject* x;
-    int device;
-    unsigned long long handle;
-    if (!PyArg_ParseTuple(args, "OiK", &x, &device, &handle)) throw PythonError();
-    CHECK_KIND(is_tensor(x) && unwrap(x).device().is_cuda(), Type,
-               "record_stream() takes a tensor on CUDA");
-    auto* block = static_cast<cuda::Block*>(unwrap(x).storage()->owner);
-    if (block) cuda::use_on(block, {device, reinterpret_cast<cuda::StreamHandle>(handle)});
-    Py_RETURN_NONE;
+PyObject* stream_priority(PyObject*, PyObject* args) {
+  return guarded([&] { return PyLong_FromLong(cuda::priority_of(stream_of(args))); });
+}
+PyObject* priority_range(PyObject*, PyObject* o) {
+  return guarded([&] {
+    cuda::PriorityRange range = cuda::priority_range(device_of(o));
+    return Py_BuildValue("ii", range.least, range.greatest);
   });
+}
+PyObject* stream_capturing(PyObject*, PyObject* args) {
+  return guarded([&] { return PyBool_FromLong(cuda::is_capturing(stream_of(args))); });
 }
 
 // --- events ---
@@ -113,9 +111,12 @@ cuda::Event& event_of(PyObject* o) {
   if (!event) throw PythonError();
   return *event;
 }
-PyObject* new_event(PyObject*, PyObject* timed) {
+// (timed, blocking)
+PyObject* new_event(PyObject*, PyObject* args) {
   return guarded([&] {
-    return checked(PyCapsule_New(new cuda::Event(timed == Py_True), kEvent, [](PyObject* o) {
+    int timed, blocking;
+    if (!PyArg_ParseTuple(args, "pp", &timed, &blocking)) throw PythonError();
+    return checked(PyCapsule_New(new cuda::Event(timed, blocking), kEvent, [](PyObject* o) {
       delete static_cast<cuda::Event*>(PyCapsule_GetPointer(o, kEvent));
     }));
   });
@@ -151,52 +152,26 @@ PyObject* event_elapsed(PyObject*, PyObject* args) {
   });
 }
 
-// --- memory ---
-PyObject* empty_cache(PyObject*, PyObject*) {
-  return guarded([]() -> PyObject* {
-    cuda::empty_cache();
-    Py_RETURN_NONE;
+// (device, handle), -1 and 0 before the first record
+PyObject* event_handle(PyObject*, PyObject* event) {
+  return guarded([&] {
+    const cuda::Event& e = event_of(event);
+    return Py_BuildValue("iK", e.device(), reinterpret_cast<unsigned long long>(e.handle()));
   });
 }
-// {name: (current, peak, allocated, freed)} and the counts of failures
-PyObject* statistics(PyObject*, PyObject* o) {
+
+PyObject* can_access_peer(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
-    cuda::Statistics s = cuda::statistics(device_of(o));
-    Object dict(checked(PyDict_New()));
-    auto put = [&](const char* name, const cuda::Statistic& x) {
-      Object four(checked(Py_BuildValue("KKKK", static_cast<unsigned long long>(x.current),
-                                        static_cast<unsigned long long>(x.peak),
-                                        static_cast<unsigned long long>(x.allocated),
-                                        static_cast<unsigned long long>(x.freed))));
-      PyDict_SetItemString(dict.get(), name, four.get());
-    };
-    put("allocation", s.allocation);
-    put("segment", s.segment);
-    put("active", s.active);
-    put("inactive_split", s.inactive_split);
-    put("allocated_bytes", s.allocated_bytes);
-    put("reserved_bytes", s.reserved_bytes);
-    put("active_bytes", s.active_bytes);
-    put("requested_bytes", s.requested_bytes);
-    put("inactive_split_bytes", s.inactive_split_bytes);
-    return Py_BuildValue("NKK", dict.release(), static_cast<unsigned long long>(s.retries),
-                         static_cast<unsigned long long>(s.out_of_memory));
+    int device, peer;
+    if (!PyArg_ParseTuple(args, "ii", &device, &peer)) throw PythonError();
+    return PyBool_FromLong(cuda::can_access_peer(device, peer));
   });
 }
-PyObject* reset_statistics(PyObject*, PyObject* args) {
+PyObject* profile(PyObject*, PyObject* on) {
   return guarded([&]() -> PyObject* {
-    int device, peaks;
-    if (!PyArg_ParseTuple(args, "ip", &device, &peaks)) throw PythonError();
-    peaks ? cuda::reset_peaks(device) : cuda::reset_totals(device);
-    Py_RETURN_NONE;
-  });
-}
-PyObject* set_fraction(PyObject*, PyObject* args) {
-  return guarded([&]() -> PyObject* {
-    double fraction;
-    int device;
-    if (!PyArg_ParseTuple(args, "di", &fraction, &device)) throw PythonError();
-    cuda::set_memory_fraction(fraction, device);
+    const cuda::Driver& d = cuda::driver();
+    cuda::bind(cuda::current_device());
+    cuda::check(on == Py_True ? d.cuProfilerStart() : d.cuProfilerStop(), "cuda.profiler");
     Py_RETURN_NONE;
   });
 }
@@ -205,22 +180,22 @@ PyMethodDef functions[] = {{"_cuda_current_device", current_device, METH_NOARGS,
                            {"_cuda_set_device", set_device, METH_O, nullptr},
                            {"_cuda_synchronize", synchronize, METH_O, nullptr},
                            {"_cuda_properties", properties, METH_O, nullptr},
-                           {"_cuda_memory_info", memory_info, METH_O, nullptr},
                            {"_cuda_new_stream", new_stream, METH_VARARGS, nullptr},
                            {"_cuda_current_stream", current_stream, METH_O, nullptr},
                            {"_cuda_set_stream", set_stream, METH_VARARGS, nullptr},
                            {"_cuda_stream_done", stream_done, METH_VARARGS, nullptr},
                            {"_cuda_stream_synchronize", stream_synchronize, METH_VARARGS, nullptr},
-                           {"_cuda_record_stream", record_stream, METH_VARARGS, nullptr},
-                           {"_cuda_new_event", new_event, METH_O, nullptr},
+                           {"_cuda_new_event", new_event, METH_VARARGS, nullptr},
                            {"_cuda_event_on_stream", event_on_stream, METH_VARARGS, nullptr},
                            {"_cuda_event_done", event_done, METH_O, nullptr},
                            {"_cuda_event_synchronize", event_synchronize, METH_O, nullptr},
                            {"_cuda_event_elapsed", event_elapsed, METH_VARARGS, nullptr},
-                           {"_cuda_empty_cache", empty_cache, METH_NOARGS, nullptr},
-                           {"_cuda_statistics", statistics, METH_O, nullptr},
-                           {"_cuda_reset_statistics", reset_statistics, METH_VARARGS, nullptr},
-                           {"_cuda_set_fraction", set_fraction, METH_VARARGS, nullptr},
+                           {"_cuda_event_handle", event_handle, METH_O, nullptr},
+                           {"_cuda_stream_priority", stream_priority, METH_VARARGS, nullptr},
+                           {"_cuda_priority_range", priority_range, METH_O, nullptr},
+                           {"_cuda_stream_capturing", stream_capturing, METH_VARARGS, nullptr},
+                           {"_cuda_can_access_peer", can_access_peer, METH_VARARGS, nullptr},
+                           {"_cuda_profile", profile, METH_O, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

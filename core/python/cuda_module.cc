@@ -1,6 +1,7 @@
 // What `lampas.cuda` and its tests need of core/cuda. The namespace itself is Python's.
 #include "cpu/pointwise.h"
 #include "cuda/driver.h"
+#include "cuda/fallback.h"
 #include "cuda/libraries.h"
 #include "cuda/pointwise_text.h"
 #include "cuda/program.h"
@@ -138,7 +139,13 @@ PyObject* missing_library(PyObject*, PyObject* name) {
   });
 }
 
-PyMethodDef functions[] = {{"_cuda_rows", rows_of, METH_O, nullptr},
+PyObject* forget_fallbacks(PyObject*, PyObject*) {
+  cuda::forget_fallbacks();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef functions[] = {{"_cuda_forget_fallbacks", forget_fallbacks, METH_NOARGS, nullptr},
+                           {"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_program", program, METH_O, nullptr},
                            {"_cuda_compile", compile, METH_VARARGS, nullptr},
                            {"_cpu_tile", cpu_tile, METH_VARARGS, nullptr},

@@ -3,8 +3,10 @@
 // lampas/utils/dlpack.py.
 #include <cstdint>
 
+#include "cuda/driver.h"
 #include "python/convert.h"
 #include "python/exchange.h"
+#include "python/operator.h"
 #include "python/recording.h"
 #include "runtime/dtype.h"
 
@@ -13,7 +15,7 @@ namespace lampas::python {
 namespace {
 
 struct DLDevice {
-  int32_t type;  // 1: CPU
+  int32_t type;  // kCpu, ...
   int32_t id;
 };
 struct DLDataType {
@@ -45,7 +47,8 @@ struct DLManagedTensorVersioned {
   DLTensor tensor;
 };
 
-constexpr int32_t kCpu = 1;
+constexpr int32_t kCpu = 1, kCuda = 2, kCudaHost = 3;  // the last: page-locked memory of the host
+constexpr int kOrdinal = 9;  // the driver's attribute of an address: which device has it
 constexpr uint64_t kCopied = 2;
 enum Code : uint8_t { kInt = 0, kUInt = 1, kFloat = 2, kBFloat = 4, kComplex = 5, kBool = 6 };
 template <class M>
@@ -92,6 +95,16 @@ DType type_from(DLDataType t) {
        " bits");
 }
 
+DLDevice device_from(Device d) {
+  return d.is_cuda() ? DLDevice{kCuda, d.index} : DLDevice{kCpu, 0};
+}
+Device device_of(DLDevice d) {
+  if (d.type == kCpu || d.type == kCudaHost) return {};
+  CHECK_KIND(d.type == kCuda, Buffer,
+             "from_dlpack: only memory of the CPU or of CUDA can be taken, got device ", d.type);
+  return device_memory.resolve({DeviceType::CUDA, static_cast<int8_t>(d.id)});
+}
+
 // What an exported tensor keeps alive; consumers may let go on any thread.
 struct Exported {
   Pinned memory;
@@ -125,7 +138,7 @@ PyObject* exported(const Tensor& x, bool copied) {
     managed->flags = copied ? kCopied : 0;
   }
   managed->tensor = {x.numel() ? x.raw() : nullptr,
-                     {kCpu, 0},
+                     device_from(x.device()),
                      static_cast<int32_t>(x.dim()),
                      type_of(x.dtype()),
                      kept->shape.data(),
@@ -147,7 +160,8 @@ PyObject* to_dlpack(PyObject*, PyObject* args) {
     const Tensor& x = unwrap(object);
     CHECK_KIND(!x->requires_grad, Buffer,
                "Can't export tensors that require gradient, use tensor.detach()");
-    CHECK_KIND(x.device().is_cpu(), Buffer, "Cannot pack tensors on ", to_string(x.device()));
+    CHECK_KIND(x.device().is_cpu() || x.device().is_cuda(), Buffer, "Cannot pack tensors on ",
+               to_string(x.device()));
     return versioned ? exported<DLManagedTensorVersioned>(x, copied)
                      : exported<DLManagedTensor>(x, copied);
   });
@@ -166,8 +180,7 @@ Tensor imported(PyObject* capsule) {
     CHECK_KIND(managed->version.major == 1, Buffer, "unsupported DLPack version ",
                managed->version.major, ".", managed->version.minor);
   const DLTensor& t = managed->tensor;
-  CHECK_KIND(t.device.type == kCpu, Buffer,
-             "from_dlpack: only CPU memory can be taken, got device ", t.device.type);
+  Device device = device_of(t.device);
   CHECK_KIND(t.ndim >= 0 && t.ndim <= 64, Buffer, "from_dlpack: ", t.ndim, " dimensions");
   DType dtype = type_from(t.dtype);
   Dims sizes, strides;
@@ -184,7 +197,7 @@ Tensor imported(PyObject* capsule) {
   auto address = reinterpret_cast<uintptr_t>(data);
   CHECK_KIND(count == 0 || address % static_cast<uintptr_t>(item_size(dtype)) == 0, Buffer,
              "from_dlpack: the memory is not aligned for its type");
-  Ref<Storage> storage = Storage::borrow(data, bytes, {}, release_import<M>, managed);
+  Ref<Storage> storage = Storage::borrow(data, bytes, device, release_import<M>, managed);
   PyCapsule_SetName(capsule, kUsedName<M>);  // from here on the storage owns it
   return from_storage(storage, dtype, sizes, strides, 0);
 }
@@ -200,7 +213,43 @@ PyObject* from_dlpack(PyObject*, PyObject* capsule) {
   });
 }
 
-PyMethodDef functions[] = {{"_to_dlpack", to_dlpack, METH_VARARGS, nullptr},
+void release_object(Storage* s) {
+  PyGILState_STATE gil = PyGILState_Ensure();
+  Py_DECREF(static_cast<PyObject*>(s->owner));
+  PyGILState_Release(gil);
+}
+
+// (owner, address, dtype, sizes, strides in bytes): memory of a GPU that `owner` keeps
+PyObject* from_device_memory(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    PyObject *owner, *type, *shape, *steps;
+    unsigned long long address;
+    if (!PyArg_ParseTuple(args, "OKOOO", &owner, &address, &type, &shape, &steps))
+      throw PythonError();
+    DType dtype = to_dtype(type);
+    Dims sizes = Arg<Dims>::get(shape), strides = Arg<Dims>::get(steps);
+    CHECK_KIND(sizes.size() == strides.size(), Value, "as many strides as dimensions are needed");
+    for (int64_t& s : strides) {
+      CHECK_KIND(s >= 0 && s % item_size(dtype) == 0, Value,
+                 "given strides are not a multiple of the element byte size, or negative");
+      s /= item_size(dtype);
+    }
+    Device device = device_memory.resolve({DeviceType::CUDA, -1});
+    int ordinal = 0;
+    if (address) {
+      cuda::check(cuda::driver().cuPointerGetAttribute(&ordinal, kOrdinal, address),
+                  "__cuda_array_interface__");
+      device.index = static_cast<int8_t>(ordinal);
+    }
+    size_t bytes = checked_bytes(sizes, strides, 0, item_size(dtype));
+    auto* data = reinterpret_cast<void*>(address);
+    Ref<Storage> storage = Storage::borrow(data, bytes, device, release_object, Py_NewRef(owner));
+    return wrap(from_storage(storage, dtype, sizes, strides, 0));
+  });
+}
+
+PyMethodDef functions[] = {{"_from_device_memory", from_device_memory, METH_VARARGS, nullptr},
+                           {"_to_dlpack", to_dlpack, METH_VARARGS, nullptr},
                            {"_from_dlpack", from_dlpack, METH_O, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
 

@@ -8,6 +8,7 @@
 #include "cuda/memory.h"
 #include "ops/copy.h"
 #include "ops/kernel.h"
+#include "python/pinning.h"
 #include "tape/history.h"
 
 namespace lampas::python {
@@ -35,15 +36,6 @@ constexpr const char* kOnDevice[] = {
     "total_norm", "scale_all_", "_amp_foreach_non_finite_check_and_unscale_", "_amp_update_scale_",
     "fused_sgd_", "fused_adam_", "fused_adamax_", "fused_nadam_", "fused_radam_", "fused_rmsprop_",
     "fused_adagrad_", "fused_adadelta_", "fused_rprop_", "fused_asgd_",
-    // random numbers
-    "uniform_", "normal_", "log_normal_", "exponential_", "cauchy_", "geometric_", "bernoulli_",
-    "random_", "randperm_", "rand", "randn", "randint", "randperm", "rand_like", "randn_like",
-    "randint_like", "normal", "bernoulli", "poisson", "binomial", "_standard_gamma",
-    "_sample_dirichlet", "_check_multinomial", "_multinomial_with_replacement", "dropout",
-    "dropout_", "native_dropout", "rrelu_with_noise", "rrelu", "rrelu_",
-    "total_norm", "scale_all_", "unscale_all_", "fused_sgd_", "fused_adam_", "fused_adamax_",
-    "fused_nadam_", "fused_radam_", "fused_rmsprop_", "fused_adagrad_", "fused_adadelta_",
-    "fused_rprop_", "fused_asgd_",
     // reductions
     "sum", "nansum", "mean", "prod", "any", "all", "count_nonzero", "amax", "amin", "hash_tensor",
     "max", "min", "aminmax", "argmax", "argmin", "logsumexp", "var", "std", "var_mean", "std_mean",
@@ -57,6 +49,12 @@ constexpr const char* kOnDevice[] = {
     "rms_norm", "group_norm", "native_group_norm",
     // running results
     "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin",
+    // random numbers
+    "uniform_", "normal_", "log_normal_", "exponential_", "cauchy_", "geometric_", "bernoulli_",
+    "random_", "randperm_", "rand", "randn", "randint", "randperm", "rand_like", "randn_like",
+    "randint_like", "normal", "bernoulli", "poisson", "binomial", "_standard_gamma",
+    "_sample_dirichlet", "_check_multinomial", "_multinomial_with_replacement", "dropout",
+    "dropout_", "native_dropout", "rrelu_with_noise", "rrelu", "rrelu_",
     // views
     "view", "view_as", "reshape", "reshape_as", "flatten", "ravel", "unflatten", "expand",
     "expand_as", "broadcast_to", "permute", "transpose", "swapdims", "swapaxes", "t", "numpy_T",
@@ -99,7 +97,6 @@ struct Moved {
 const tape::Node* node_of(const Tensor& x) { return tape::edge_of(x).node.get(); }
 
 bool names_cuda(const Parameter& param, PyObject* o) {
-  return std::strcmp(param.type, Arg<Device>::name) == 0 && o != Py_None && to_device(o).is_cuda();
   // By value: in builds without optimisation equal texts have several addresses.
   return std::string_view(param.type) == Arg<Device>::name && o != Py_None &&
          to_device(o).is_cuda();
@@ -209,6 +206,7 @@ void mark_operators_on_device() {
   overriding.devices = cuda::possible();
   for (const char* name : kOnDevice)
     if (Operator* op = find_operator(name)) op->on_device = true;
+  let_factories_pin();
 }
 
 bool names_device(const Overload& overload, PyObject* const* slots) {

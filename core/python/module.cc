@@ -45,6 +45,8 @@ PyMODINIT_FUNC PyInit__core() {
     add_module_base(module.get());
     add_cuda(module.get());
     add_cuda_devices(module.get());
+    add_cuda_memory(module.get());
+    add_cuda_graphs(module.get());
     add_profiler(module.get());
     add_compiled(module.get());
     add_opaque(module.get());

@@ -22,6 +22,8 @@ void add_opaque(PyObject* module);           // tensors whose elements a Python 
 void add_optim(PyObject* module);            // gathering for optimizer steps
 void add_module_base(PyObject* module);      // what calls of nn.Module pass
 void add_cuda(PyObject* module);             // programs for GPUs
-void add_cuda_devices(PyObject* module);     // devices, streams and memory of GPUs
+void add_cuda_devices(PyObject* module);     // devices, streams and events of GPUs
+void add_cuda_memory(PyObject* module);      // their memory, page-locked memory of the host
+void add_cuda_graphs(PyObject* module);      // graphs of their work
 
 }  // namespace lampas::python

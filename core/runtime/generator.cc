@@ -160,11 +160,31 @@ void Generator::set_offset(uint64_t offset) {
   offset_ = offset;
 }
 
+namespace {
+// The device whose work this thread captures; the CPU: none.
+thread_local Device captured_device;
+}  // namespace
+
 PhiloxPlace Generator::advance(uint64_t numbers) {
   std::lock_guard lock(mutex);
-  PhiloxPlace place{seed_, offset_};
-  offset_ += (numbers + 3) / 4 * 4;
+  CHECK(from_ || captured_device.is_cpu() || !(captured_device == device_),
+        "Attempt to increase offset for a CUDA generator not in capture mode.");
+  uint64_t& at = from_ ? captured_ : offset_;
+  PhiloxPlace place{seed_, at, from_};
+  at += (numbers + 3) / 4 * 4;
   return place;
+}
+void Generator::begin_capture(const uint64_t* from) {
+  std::lock_guard lock(mutex);
+  from_ = from;
+  captured_ = 0;
+  captured_device = device_;
+}
+uint64_t Generator::end_capture() {
+  std::lock_guard lock(mutex);
+  from_ = nullptr;
+  captured_device = {};
+  return captured_;
 }
 
 Generator& default_generator() {

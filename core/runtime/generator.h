@@ -46,6 +46,9 @@ class Generator {
   void set_offset(uint64_t offset);  // a multiple of 4
   // The place for a kernel whose threads draw at most `numbers` each; the next one begins after.
   PhiloxPlace advance(uint64_t numbers);
+  // While a graph is captured: places count from 0 and are read from `from` (see PhiloxPlace).
+  void begin_capture(const uint64_t* from);
+  uint64_t end_capture();  // what one replay draws of every stream
 
   // --- on the CPU ---
 
@@ -86,7 +89,9 @@ class Generator {
   void next_block();
 
   Device device_;
-  uint64_t offset_ = 0;                 // of a GPU: numbers that every stream has given
+  uint64_t offset_ = 0;             // of a GPU: numbers that every stream has given
+  const uint64_t* from_ = nullptr;  // of a capture, and what it has drawn so far
+  uint64_t captured_ = 0;
   uint64_t seed_ = 0;                   // as given by the user
   int32_t left_ = 1;                    // words before the next block is due, plus one
   uint32_t next_ = 0;                   // index of the next word in state_

@@ -44,13 +44,13 @@ Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device, void (*fre
 void Storage::resize(size_t wanted) {
   if (wanted == bytes) return;
   CHECK(resizable && exports == 0, "Trying to resize storage that is not resizable");
-  if (device.is_cpu()) {
+  if (device.is_cpu() && free == free_host) {
     void* fresh = memory::allocate(wanted);
     size_t common = wanted < bytes ? wanted : bytes;
     if (common) std::memcpy(fresh, data, common);
     memory::release(data, bytes);
     data = fresh;
-  } else if (device.is_cuda()) {
+  } else if (!device.is_meta()) {  // of a device, or page-locked for one
     device_memory.resize(this, wanted);
   }
   bytes = wanted;

@@ -15,6 +15,7 @@
 namespace lampas::tape {
 
 const NodeWatch* node_watch = nullptr;
+const StreamFollower* stream_follower = nullptr;
 
 struct Pending : Reused<Pending> {
   Tensors grads;
@@ -45,8 +46,12 @@ class Pass {
     set_grad_enabled(request.create_graph);
     if (nested_) own_.emplace();
     current_ = this;
+    if (follower_) [[unlikely]]
+      follower_->begin();
   }
   ~Pass() {
+    if (follower_) [[unlikely]]
+      follower_->end();
     for (const Ref<Node>& node : heap_)
       if (!nested_ && node->pending) {
         delete node->pending;
@@ -72,6 +77,7 @@ class Pass {
   bool needed(Node* node) const { return !limited_ || needed_->count(node); }
 
   const Request& request_;
+  const StreamFollower* follower_ = stream_follower;
   bool grad_before_, nested_ = false, limited_ = false;
   Pass* outer_;
   InlineVector<Ref<Node>, 16> heap_;
@@ -229,6 +235,8 @@ void Pass::distribute(Node* node, Tensors& grads) {
 
 void Pass::step(Node* n) {
   node = n;
+  if (follower_) [[unlikely]]
+    follower_->before(n);
   Tensors grads = take(n);
   Watched whole(n, true, grads);
   if (Node::Extras* extras = n->extras.get()) {

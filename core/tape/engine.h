@@ -24,6 +24,16 @@ struct NodeWatch {
 };
 extern const NodeWatch* node_watch;
 
+// Puts each node's work on the streams of its forward call (cuda/backward_streams.cc). Null while
+// every device has only used its default stream.
+struct StreamFollower {
+  void (*begin)();
+  void (*before)(const Node* node);
+  void (*end)();
+};
+extern const StreamFollower* stream_follower;
+uint64_t newest_sequence();  // of all nodes so far
+
 // The node whose gradient is being computed, or null; and a callback to run when the pass ends.
 Node* current_node();
 void queue_callback(std::function<void()> callback);

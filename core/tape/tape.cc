@@ -1,6 +1,8 @@
 // Nodes, saved tensors and what a tensor remembers. The engine is in engine.cc.
 #include "tape/tape.h"
 
+#include "tape/engine.h"
+
 #include "runtime/reuse.h"
 #include "tape/history.h"
 #include "tape/hooks.h"
@@ -20,6 +22,8 @@ void finish(Node* node) {
   if (modes.anomaly && script_position) extras_of(node).trace = script_position();
 }
 }  // namespace
+
+uint64_t newest_sequence() { return sequence_counter; }
 
 Node::Node() = default;
 Node::~Node() = default;

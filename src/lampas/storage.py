@@ -210,7 +210,7 @@ class TypedStorage:
         return True
 
     def is_pinned(self, device="cuda"):
-        return False
+        return self._untyped_storage.is_pinned()
 
     def is_shared(self):
         """Whether the memory is shared with other processes, see `Tensor.share_memory_`."""

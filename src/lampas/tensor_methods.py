@@ -381,7 +381,17 @@ def cpu(self, memory_format=_core.preserve_format):
 
 @method
 def cuda(self, device=None, non_blocking=False, memory_format=_core.preserve_format):
-    return self.to("cuda" if device is None else device, memory_format=memory_format)
+    where = "cuda" if device is None else device
+    return self.to(where, non_blocking=non_blocking, memory_format=memory_format)
+
+
+def _cuda_array_interface(self):
+    from lampas.cuda import _array_interface
+
+    return _array_interface.describe(self)
+
+
+Tensor.__cuda_array_interface__ = property(_cuda_array_interface)
 
 
 @method
@@ -395,12 +405,14 @@ def record_stream(self, stream):
 
 @method
 def pin_memory(self, device=None):
-    return self
+    """A copy in page-locked memory, which devices read and write while the host goes on."""
+    return _core._cuda_pin_memory(self)
 
 
 @method
 def is_pinned(self, device=None):
-    return False
+    """Whether the elements lie in page-locked memory."""
+    return _core._cuda_is_pinned(self)
 
 
 # What PyTorch's errors about `set_` call an element type.

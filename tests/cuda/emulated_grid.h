@@ -255,6 +255,9 @@ inline T __ldg(const T* p) {
 // `name` as the fake driver launches it.
 #define LAMPAS_KERNEL(name, Arguments)                                                         \
   static void name##_thread(const Arguments& a);                                               \
+  extern "C" __attribute__((visibility("default"))) size_t name##_size() {                     \
+    return sizeof(Arguments);                                                                  \
+  }                                                                                            \
   extern "C" __attribute__((visibility("default"))) void name(void** params, const dim3& grid, \
                                                               const dim3& block) {             \
     auto thread = [](const void* a) { name##_thread(*static_cast<const Arguments*>(a)); };     \

@@ -37,15 +37,7 @@ def get_gradient_edge(tensor):
 
 def increment_version(tensor):
     """Marks one tensor (or each of several) as changed in place."""
-    for item in (tensor,) if isinstance(tensor, _core.Tensor) else tensor:
-        with _no_grad():
-            item[...] = item if item.numel() == 0 else item.clone()
-
-
-def _no_grad():
-    from lampas.autograd.grad_mode import no_grad
-
-    return no_grad()
+    _core._mark_written([tensor] if isinstance(tensor, _core.Tensor) else list(tensor))
 
 
 class saved_tensors_hooks:

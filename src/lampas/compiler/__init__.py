@@ -37,7 +37,9 @@ def compile(
     Args:
         model: a function, a module (an OptimizedModule is returned), or None to make a decorator.
         fullgraph: raise RuntimeError where the function cannot be replayed, instead of running it.
-        dynamic, mode, options: accepted; every shape is recorded by itself.
+        dynamic, mode, options: accepted; every shape is recorded by itself. On a GPU a recording
+            becomes a device graph after some calls (device_graphs.py), unless mode is
+            "max-autotune-no-cudagraphs" or options say {"triton.cudagraphs": False}.
         backend: "eager" and its like run the function as it is.
         disable: return `model` itself.
 
@@ -62,8 +64,14 @@ def compile(
     if isinstance(model, Module):
         from lampas.compiler.optimized_module import OptimizedModule
 
-        return OptimizedModule(model, fullgraph)
-    return compiled_function(model, fullgraph)
+        return OptimizedModule(model, fullgraph, _graphs_wanted(mode, options))
+    return compiled_function(model, fullgraph, _graphs_wanted(mode, options))
+
+
+def _graphs_wanted(mode, options):
+    """Whether work on a GPU may become device graphs, as the arguments of `compile` say."""
+    switch = (options or {}).get("triton.cudagraphs", True)
+    return bool(switch) and mode != "max-autotune-no-cudagraphs"
 
 
 def _check(backend, mode, options):
@@ -105,7 +113,7 @@ def list_backends(exclude_tags=("debug", "experimental")):
 
 
 def cudagraph_mark_step_begin():
-    """Nothing: no device graphs are kept."""
+    """Nothing: results of device graphs are copies, which a later step does not change."""
 
 
 load_compiled_function = unavailable.function(

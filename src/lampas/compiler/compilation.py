@@ -39,18 +39,31 @@ class Compilation:
         function: what was given.
         call: the callable to use in its place.
         obstacle: why the function runs as it is; None while it is recorded and replayed.
+
+    graphs: whether replays whose tensors all lie on GPUs become graphs of the device's work.
     """
 
-    def __init__(self, function, fullgraph=False, most_recordings=None):
+    def __init__(self, function, fullgraph=False, most_recordings=None, graphs=True):
         self.function = function
         self.fullgraph = fullgraph
         self.obstacle = None
-        self.call = _core.Compiled(self._miss)
+        self.call = _core.Compiled(self._miss, self._warm() if graphs else None)
         self._limit = most_recordings
         self._recordings = 0
         self._attempts = 0
         self._busy = False  # recording, perhaps on another thread
         switches.live.add(self)
+
+    def _warm(self):
+        """What the core offers warm replays to; None where no GPU could hold them."""
+        if not _core._cuda_device_count():
+            return None
+        from lampas.compiler import device_graphs
+
+        return device_graphs.warm(self._name())
+
+    def _name(self):
+        return getattr(self.function, "__qualname__", None) or type(self.function).__name__
 
     def reset(self):
         """Forget every recording and every reason against one."""
@@ -103,7 +116,7 @@ class Compilation:
 
     def _give_up(self, reason):
         self.obstacle = reason
-        name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
+        name = self._name()
         _log.info("%s runs uncompiled: %s", name, reason)
         if self.fullgraph:
             raise Unsupported(f"{name} cannot be compiled as one graph: {reason}")
@@ -119,9 +132,9 @@ def _random_states():
     return states
 
 
-def compiled_function(function, fullgraph):
+def compiled_function(function, fullgraph, graphs=True):
     """`function` compiled: a function of the same name and signature."""
-    compilation = Compilation(function, fullgraph)
+    compilation = Compilation(function, fullgraph, graphs=graphs)
     call = compilation.call
 
     @functools.wraps(function)

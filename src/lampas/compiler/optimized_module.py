@@ -11,10 +11,10 @@ class OptimizedModule(Module):
     with "_orig_mod.", as in PyTorch.
     """
 
-    def __init__(self, mod, fullgraph=False):
+    def __init__(self, mod, fullgraph=False, graphs=True):
         super().__init__()
         self._modules["_orig_mod"] = mod
-        self.__dict__["_compilation"] = Compilation(mod.__call__, fullgraph)
+        self.__dict__["_compilation"] = Compilation(mod.__call__, fullgraph, graphs=graphs)
         self.__dict__["training"] = mod.training
 
     def __call__(self, *args, **kwargs):

@@ -19,7 +19,7 @@ _LACKING = "Torch not compiled with CUDA enabled"
 _LACKING_DOC = "Raises AssertionError: there is no CUDA."
 _NO_STREAMS = "PyTorch was compiled without CUDA support"
 _NO_NVML = "nvidia-ml-py does not seem to be installed or it can't be imported."
-_SUBMODULES = {"amp", "nvtx"}
+_SUBMODULES = {"amp", "comm", "graphs", "memory", "nvtx", "profiler", "streams"}
 
 OutOfMemoryError = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch"})
 AcceleratorError = type("AcceleratorError", (RuntimeError,), {"__module__": "torch"})

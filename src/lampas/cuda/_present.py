@@ -1,23 +1,31 @@
 """What `lampas.cuda` answers where there is a GPU; `__init__.py` puts these names over its own.
 
-Devices, streams, events and memory. Names that are not here keep saying that they are not there.
+Devices; streams, memory and graphs are in files of their own. Names that are not there keep saying
+that they are not available.
 """
-
-import collections
 
 from lampas import _core
 from lampas._utils import _get_device_index
+from lampas.cuda import _graphs, _memory, _streams
+from lampas.cuda._streams import index_of as _index
 
-_Properties = collections.namedtuple(
-    "_CudaDeviceProperties",
-    "name major minor total_memory multi_processor_count warp_size max_threads_per_multi_processor",
-)
+_NO_NVML = "nvidia-ml-py does not seem to be installed or it can't be imported."
 
 
-def _index(device=None):
-    """The number of a device; None: the current one."""
-    chosen = _get_device_index(device, optional=True)
-    return _core._cuda_current_device() if chosen is None or chosen < 0 else chosen
+class _Properties:
+    """What a device is like; sizes in bytes, clocks in kHz."""
+
+    def __init__(self, device):
+        self.__dict__.update(_core._cuda_properties(device))
+
+    def __repr__(self):
+        return (
+            f"_CudaDeviceProperties(name='{self.name}', major={self.major}, minor={self.minor}, "
+            f"total_memory={self.total_memory >> 20}MB, "
+            f"multi_processor_count={self.multi_processor_count}, pci_bus_id={self.pci_bus_id}, "
+            f"pci_device_id={self.pci_device_id}, pci_domain_id={self.pci_domain_id}, "
+            f"L2_cache_size={self.L2_cache_size >> 20}MB)"
+        )
 
 
 def is_available():
@@ -68,7 +76,7 @@ def synchronize(device=None):
 
 def get_device_properties(device=None):
     """Name, compute capability, memory and size of a device."""
-    return _Properties(*_core._cuda_properties(_index(device)))
+    return _Properties(_index(device))
 
 
 def get_device_name(device=None):
@@ -78,7 +86,55 @@ def get_device_name(device=None):
 
 def get_device_capability(device=None):
     """(major, minor) compute capability of a device."""
-    return get_device_properties(device)[1:3]
+    properties = get_device_properties(device)
+    return properties.major, properties.minor
+
+
+def can_device_access_peer(device, peer_device):
+    """Whether a device may read another's memory without a detour. AssertionError for no device."""
+    for each in (device, peer_device):
+        index = _get_device_index(each, optional=True)
+        if index is None or not 0 <= index < device_count():
+            name = "device" if each is device else "peer device"
+            raise AssertionError(f"Invalid {name} id")
+    return _core._cuda_can_access_peer(_index(device), _index(peer_device))
+
+
+def get_arch_list():
+    """["sm_90", ...]: kernels are compiled on the spot, for the devices that are there."""
+    return sorted({"sm_{}{}".format(*get_device_capability(i)) for i in range(device_count())})
+
+
+def get_gencode_flags():
+    """What nvcc would be told to make code for `get_arch_list()`."""
+    numbers = (arch[3:] for arch in get_arch_list())
+    return " ".join(f"-gencode compute=compute_{n},code=sm_{n}" for n in numbers)
+
+
+def ipc_collect():
+    """Nothing: no memory of a device is shared with other processes."""
+
+
+def _needs_nvml(name):
+    def ask(device=None):
+        raise ModuleNotFoundError(_NO_NVML)
+
+    ask.__name__ = ask.__qualname__ = name
+    ask.__doc__ = "Raises ModuleNotFoundError: NVIDIA's management library is not used."
+    return ask
+
+
+utilization, temperature, power_draw, clock_rate, memory_usage, device_memory_used = map(
+    _needs_nvml,
+    (
+        "utilization",
+        "temperature",
+        "power_draw",
+        "clock_rate",
+        "memory_usage",
+        "device_memory_used",
+    ),
+)
 
 
 class device:
@@ -105,204 +161,8 @@ class device_of(device):
         super().__init__(obj.get_device() if obj.is_cuda else -1)
 
 
-class Stream:
-    """A queue of work on a device, beside the default one.
-
-    device: None for the current one. priority: 0, or -1 for work that goes first. Of 32 in turn.
-    """
-
-    def __init__(self, device=None, priority=0, *, _handle=None):
-        self.device_index = _index(device)
-        self.device = _core.device("cuda", self.device_index)
-        self.priority = priority
-        if _handle is None:
-            _handle = _core._cuda_new_stream(self.device_index, priority)
-        self.cuda_stream = self.stream_id = _handle
-
-    def query(self):
-        """Whether all work given to the stream is done."""
-        return _core._cuda_stream_done(self.device_index, self.cuda_stream)
-
-    def synchronize(self):
-        """Waits until all work given to the stream is done."""
-        _core._cuda_stream_synchronize(self.device_index, self.cuda_stream)
-
-    def record_event(self, event=None):
-        """Records an event (None: a new one) and returns it."""
-        event = Event() if event is None else event
-        event.record(self)
-        return event
-
-    def wait_event(self, event):
-        """Later work waits for the event."""
-        event.wait(self)
-
-    def wait_stream(self, stream):
-        """Later work waits for what has been given to the other stream."""
-        self.wait_event(stream.record_event())
-
-    def __eq__(self, other):
-        return isinstance(other, Stream) and (self.device_index, self.cuda_stream) == (
-            other.device_index,
-            other.cuda_stream,
-        )
-
-    def __hash__(self):
-        return hash((self.device_index, self.cuda_stream))
-
-    def __repr__(self):
-        return f"<torch.cuda.Stream device={self.device} cuda_stream={self.cuda_stream:#x}>"
-
-
-class Event:
-    """A moment on a stream. enable_timing: False; the other arguments have no effect."""
-
-    def __init__(self, enable_timing=False, blocking=False, interprocess=False, external=False):
-        self._event = _core._cuda_new_event(bool(enable_timing))
-
-    def record(self, stream=None):
-        """Marks where the stream (None: the current one) is now."""
-        stream = current_stream() if stream is None else stream
-        _core._cuda_event_on_stream(self._event, "record", stream.device_index, stream.cuda_stream)
-
-    def wait(self, stream=None):
-        """Later work of the stream waits for the moment."""
-        stream = current_stream() if stream is None else stream
-        _core._cuda_event_on_stream(self._event, "wait", stream.device_index, stream.cuda_stream)
-
-    def query(self):
-        """Whether the moment has come."""
-        return _core._cuda_event_done(self._event)
-
-    def synchronize(self):
-        """Waits until the moment has come."""
-        _core._cuda_event_synchronize(self._event)
-
-    def elapsed_time(self, end_event):
-        """Milliseconds from this moment to another; both must have come. Raises RuntimeError."""
-        return _core._cuda_event_elapsed(self._event, end_event._event)
-
-
-def current_stream(device=None):
-    """The stream that takes this thread's work on a device."""
-    index = _index(device)
-    return Stream(index, _handle=_core._cuda_current_stream(index))
-
-
-def default_stream(device=None):
-    """The stream that a device has by itself."""
-    return Stream(_index(device), _handle=0)
-
-
-def set_stream(stream):
-    """Makes a stream current on this thread. None does nothing."""
-    if stream is not None:
-        _core._cuda_set_device(stream.device_index)
-        _core._cuda_set_stream(stream.device_index, stream.cuda_stream)
-
-
-class StreamContext:
-    """Context: another current stream, and its device. None does nothing."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def __enter__(self):
-        if self.stream is not None:
-            self._device = current_device()
-            self._before = current_stream(self.stream.device_index)
-            set_stream(self.stream)
-
-    def __exit__(self, *_):
-        if self.stream is not None:
-            set_stream(self._before)
-            set_device(self._device)
-        return False
-
-
-def stream(stream):
-    """`StreamContext(stream)`."""
-    return StreamContext(stream)
-
-
-# --- memory ---
-
-_COUNTS = ("allocation", "segment", "active", "inactive_split")
-_BYTES = "allocated_bytes reserved_bytes active_bytes requested_bytes inactive_split_bytes".split()
-_PARTS = ("current", "peak", "allocated", "freed")
-
-
-def empty_cache():
-    """Gives memory that no tensor uses back to the driver."""
-    _core._cuda_empty_cache()
-
-
-def memory_stats_as_nested_dict(device=None):
-    """Statistics of the allocator: {kind: {"all": {"current", "peak", "allocated", "freed"}}}."""
-    kinds, retries, out_of_memory = _core._cuda_statistics(_index(device))
-    nested = {name: {"all": dict(zip(_PARTS, kinds[name]))} for name in (*_COUNTS, *_BYTES)}
-    return {**nested, "num_alloc_retries": retries, "num_ooms": out_of_memory}
-
-
-def memory_stats(device=None):
-    """The statistics under names such as "allocated_bytes.all.peak"."""
-    flat = {}
-    for kind, entry in memory_stats_as_nested_dict(device).items():
-        if not isinstance(entry, dict):
-            flat[kind] = entry
-            continue
-        for pool, parts in entry.items():
-            flat.update({f"{kind}.{pool}.{part}": number for part, number in parts.items()})
-    return collections.OrderedDict(sorted(flat.items()))
-
-
-def _statistic(name):
-    def read(device=None):
-        return memory_stats(device)[name]
-
-    read.__doc__ = f"`memory_stats()[{name!r}]`, in bytes."
-    return read
-
-
-memory_allocated = _statistic("allocated_bytes.all.current")
-max_memory_allocated = _statistic("allocated_bytes.all.peak")
-memory_reserved = memory_cached = _statistic("reserved_bytes.all.current")
-max_memory_reserved = max_memory_cached = _statistic("reserved_bytes.all.peak")
-
-
-def reset_peak_memory_stats(device=None):
-    """Peaks start again from what is in use now."""
-    _core._cuda_reset_statistics(_index(device), True)
-
-
-reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
-
-
-def reset_accumulated_memory_stats(device=None):
-    """Totals of what was allocated and freed start again from 0."""
-    _core._cuda_reset_statistics(_index(device), False)
-
-
-def mem_get_info(device=None):
-    """(free, total) bytes of a device, as the driver sees it."""
-    return _core._cuda_memory_info(_index(device))
-
-
-def set_per_process_memory_fraction(fraction, device=None):
-    """Refuses to reserve more than this fraction of a device's memory. ValueError outside 0 to 1."""
-    if not isinstance(fraction, float):
-        raise TypeError("Invalid type for fraction argument, must be `float`")
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
-    _core._cuda_set_fraction(fraction, _index(device))
-
-
-def get_allocator_backend():
-    """The name of the allocator."""
-    return "native"
-
-
 def names():
     """What stands in `lampas.cuda` where there is a GPU."""
-    hidden = ("collections", "names")
-    return {k: v for k, v in globals().items() if not k.startswith("_") and k not in hidden}
+    own = {k: v for k, v in globals().items() if not k.startswith("_") and k != "names"}
+    parts = {k: getattr(part, k) for part in (_streams, _memory, _graphs) for k in part.__all__}
+    return {**own, **parts}

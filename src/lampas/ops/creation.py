@@ -31,6 +31,12 @@ def _with_gradient(made):
     return made.requires_grad_()
 
 
+def _on_gpu(array):
+    from lampas.cuda import _array_interface
+
+    return _array_interface.take(array)
+
+
 @composite
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor with a copy of `data`: numbers, nested sequences, arrays or tensors.
@@ -47,8 +53,14 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             stacklevel=2,
         )
         copied = data.detach().clone() if dtype is None else data.detach().to(dtype, copy=True)
-        return _finish(copied, device, requires_grad)
-    return _finish(_core._make_tensor(data, dtype), device, requires_grad)
+    elif hasattr(data, "__cuda_array_interface__"):
+        copied = _on_gpu(data).to(dtype, copy=True) if dtype else _on_gpu(data).clone()
+        device = copied.device if device is None else device
+    else:
+        copied = _core._make_tensor(data, dtype)
+    if pin_memory:
+        copied = _core.empty_like(copied, pin_memory=True).copy_(copied)
+    return _finish(copied, device, requires_grad)
 
 
 @composite
@@ -58,6 +70,8 @@ def as_tensor(data, dtype=None, device=None):
         shared = data
     elif type(data).__module__ == "numpy" and type(data).__name__ == "ndarray":
         shared = _core.from_numpy(data)
+    elif hasattr(data, "__cuda_array_interface__"):
+        shared = _on_gpu(data)
     else:
         return _finish(_core._make_tensor(data, dtype), device, False)
     if dtype is not None:

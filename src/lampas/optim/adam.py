@@ -126,8 +126,10 @@ class Adam(ParameterwiseOptimizer):
         lr, eps, decay = group["lr"], group["eps"], group["weight_decay"]
         beta1, beta2 = group["betas"]
         step = step + 1
-        # Differentiable steps count in float32 tensors, as PyTorch's do.
-        count = step if group["differentiable"] else step.item()
+        # Differentiable steps, and those that a graph of a GPU may repeat, count in float32 tensors,
+        # as PyTorch's do.
+        in_tensors = group["differentiable"] or (group["capturable"] and step.is_cuda)
+        count = step if in_tensors else step.item()
         if group["maximize"]:
             grad = -grad
         if decay != 0:

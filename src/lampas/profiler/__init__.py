@@ -24,7 +24,7 @@ kineto_available = unavailable.answering(
 
 
 class ProfilerActivity(enum.Enum):
-    """What a profile watches: here only CPU is there."""
+    """What a profile watches: CPU. CUDA is accepted, with a warning that nothing of it is measured."""
 
     CPU, XPU, MTIA, CUDA, HPU, PrivateUse1 = range(6)
 
@@ -95,6 +95,20 @@ def tensorboard_trace_handler(dir_name, worker_name=None, use_gzip=False, use_py
 _RECORDS = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
 
 
+def _say_what_is_not_measured():
+    from lampas import cuda
+
+    if not cuda.is_available():
+        text = "CUDA is not available, disabling CUDA profiling"
+    else:
+        text = (
+            "ProfilerActivity.CUDA: times on the GPU are not measured in Lampas, those of operators are "
+            "the host's. torch.cuda.Event(enable_timing=True) times parts of a stream; ranges of "
+            "torch.cuda.nvtx show in Nsight Systems."
+        )
+    warnings.warn(text, stacklevel=3)
+
+
 class profile:
     """Measures a program: all of it, or by the steps that `schedule` chooses.
 
@@ -125,6 +139,8 @@ class profile:
         self.activities = set(supported_activities() if activities is None else activities)
         if not self.activities:
             raise AssertionError("No valid profiler activities found")
+        if activities is not None and ProfilerActivity.CUDA in self.activities:
+            _say_what_is_not_measured()
         if execution_trace_observer is not None:
             raise NotImplementedError(
                 unavailable.message("torch.profiler.profile(execution_trace_observer=...)", _HINT)

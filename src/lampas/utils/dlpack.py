@@ -5,9 +5,13 @@ Protocol: https://dmlc.github.io/dlpack/latest/python_spec.html
 
 import enum
 
+import lampas
 from lampas import _core
 
 __all__ = ["DLDeviceType", "from_dlpack"]
+
+
+_LEGACY_STREAM, _PER_THREAD_STREAM = 1, 2  # as the protocol numbers streams of CUDA
 
 
 class DLDeviceType(enum.IntEnum):
@@ -44,6 +48,9 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
     if not hasattr(ext_tensor, "__dlpack__"):
         return _core._from_dlpack(ext_tensor)
     options = {}
+    kind, index = _place(ext_tensor)
+    if kind == DLDeviceType.kDLCUDA:  # what it was made of is done before our stream goes on
+        options["stream"] = lampas.cuda.current_stream(index).cuda_stream or _LEGACY_STREAM
     if copy is not None:
         options["copy"] = copy
     if device is not None:
@@ -51,18 +58,40 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
     try:
         capsule = ext_tensor.__dlpack__(max_version=(1, 0), **options)
     except TypeError:  # a producer from before version 1
-        capsule = ext_tensor.__dlpack__()
+        kept = {"stream": options["stream"]} if "stream" in options else {}
+        capsule = ext_tensor.__dlpack__(**kept)
     tensor = _core._from_dlpack(capsule)
     return tensor if device is None else tensor.to(device)
+
+
+def _place(producer):
+    """(kind, index) of where an array lies; the CPU for producers that do not say."""
+    ask = getattr(producer, "__dlpack_device__", None)
+    return (DLDeviceType.kDLCPU, 0) if ask is None else tuple(ask())
+
+
+def _let_wait(tensor, stream):
+    """The consumer's stream waits for what the tensor's device has been given.
+
+    stream: None or 1 the default one, -1 nobody waits, above 2 the driver's handle.
+    """
+    if stream == -1:
+        return
+    if stream == _PER_THREAD_STREAM:
+        raise BufferError("per-thread default stream is not supported.")
+    if stream == 0:
+        raise BufferError(f"unsupported stream on CUDA: {stream}.")
+    index = tensor.device.index
+    handle = 0 if stream in (None, _LEGACY_STREAM) else stream
+    consumer, current = lampas.cuda.ExternalStream(handle, index), lampas.cuda.current_stream(index)
+    if consumer != current:
+        consumer.wait_stream(current)
 
 
 def _dlpack_device(device):
     if device.type == "cpu":
         return DLDeviceType.kDLCPU, 0
     if device.type == "cuda":
-        import lampas
-
-        lampas.cuda._lazy_init()
         return DLDeviceType.kDLCUDA, device.index or 0
     raise ValueError(f"Unknown device type {device.type} for Dlpack")
 
@@ -76,13 +105,16 @@ def export(tensor, stream, max_version, dl_device, copy):
             raise TypeError("stream must be ``int`` or ``none``")
         if tensor.device.type == "cpu":
             raise AssertionError("stream should be None on cpu.")
+    if tensor.is_cuda:
+        _let_wait(tensor, stream)
     elsewhere = dl_device is not None and tuple(dl_device) != device_of(tensor)
     if elsewhere and copy is False:
         raise ValueError("cannot move the tensor to another device without a copy")
-    if elsewhere and dl_device[0] != DLDeviceType.kDLCPU:
+    if elsewhere and dl_device[0] not in (DLDeviceType.kDLCPU, DLDeviceType.kDLCUDA):
         raise BufferError(f"cannot export a tensor of {tensor.device} to DLPack device {dl_device}")
     if elsewhere:
-        tensor = tensor.cpu()
+        on_cpu = dl_device[0] == DLDeviceType.kDLCPU
+        tensor = tensor.to("cpu" if on_cpu else _core.device("cuda", int(dl_device[1])))
     elif copy:
         tensor = tensor.clone()
     versioned = max_version is not None and max_version[0] >= 1

@@ -33,6 +33,6 @@ def pin_memory(data, device=None):
         return type(data)({key: pin_memory(value, device) for key, value in data.items()})
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return type(data)(*(pin_memory(value, device) for value in data))
-    if isinstance(data, (list, tuple)):
-        return type(data)(pin_memory(value, device) for value in data)
+    if isinstance(data, (list, tuple)):  # a tuple becomes a list, as in PyTorch
+        return [pin_memory(value, device) for value in data]
     return data

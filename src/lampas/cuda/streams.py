@@ -1,0 +1,9 @@
+"""`torch.cuda.streams`: streams and events, as `lampas.cuda` has them."""
+
+
+def __getattr__(name):
+    import lampas
+
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return getattr(lampas.cuda, name)
