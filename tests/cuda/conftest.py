@@ -2,7 +2,9 @@
 process of its own, because the driver is opened once in a process."""
 
 import glob
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,30 +51,45 @@ def cudnn(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory):
-    """Compiled kernels, for all tests of this process."""
-    return tmp_path_factory.mktemp("kernels")
+    """Compiled kernels, for all tests of this run: workers of pytest-xdist share them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
-def texts_of_families(folder):
-    """What the fake compiler has been given, apart from rows (test_programs.py has those)."""
-    for source in folder.glob("*/*.cc"):
-        text = source.read_text()
-        if "LAMPAS_KERNEL(run," in text:
-            yield text
+def first_to_see(folder, text):
+    """Whether no other test, of this or another worker, has checked this text."""
+    try:
+        (folder / f"checked-{hashlib.sha1(text.encode()).hexdigest()}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def targets_of(text):
+    """Every generation of GPUs where a text differs between them, and in full runs; else one, in turns."""
+    header = re.search(r'"(cuda/device/(?!standard)\w+\.h)"', text)[1]
+    differs = any(word in _core._cuda_headers()[header] for word in ("tensor_cores.h", "CUDA_ARCH"))
+    if differs or os.environ.get("LAMPAS_TEST_FULL"):
+        return GENERATIONS
+    return (GENERATIONS[hashlib.sha1(text.encode()).digest()[0] % len(GENERATIONS)],)
 
 
 @pytest.fixture(scope="session")
-def check_texts(tmp_path_factory):
-    """Lets NVRTC compile every text of a family that has not been seen before."""
+def check_texts():
+    """Lets NVRTC compile every text of a family that the fake compiler has compiled; test_programs.py has the
+    rows'."""
     folders = __import__("lampas._nvidia", fromlist=["folders"]).folders().split(":")
     if not any(glob.glob(os.path.join(folder, "libnvrtc.so.*")) for folder in folders):
         return lambda folder: None
-    seen = set()
 
     def check(folder):
-        for text in set(texts_of_families(folder)) - seen:
-            seen.add(text)
-            for target in GENERATIONS:
+        for library in folder.glob("*/*.so"):  # there when the text is whole
+            text = library.with_suffix(".cc").read_text()
+            if "LAMPAS_KERNEL(run," not in text or not first_to_see(folder, text):
+                continue
+            for target in targets_of(text):
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setenv("LAMPAS_CUDA_CACHE", "0")
                     assert _core._cuda_compile(text, target, "family")[:4] == b"\x7fELF"

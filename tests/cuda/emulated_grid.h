@@ -119,8 +119,7 @@ inline void sync_block() {
   wait_while([&] {
     Arrivals& a = arrivals[mine % 2];
     if (a.round != mine) a = {mine, 0};
-    while (a.count < fibers.size() &&
-           (fibers[a.count].done || fibers[a.count].block_round >= mine))
+    while (a.count < fibers.size() && (fibers[a.count].done || fibers[a.count].block_round >= mine))
       ++a.count;
     return a.count < fibers.size();
   });

@@ -4,11 +4,10 @@
 // follows such an address on the host crashes, as with a real device.
 //
 // Streams run in order and at once, except that work after `fake_hold(stream)` counts as unfinished
-// until `fake_proceed()`: events recorded there are not ready. Work given to a stream that is captured
-// is noted, and done when the graph is launched; what a real driver forbids meanwhile is refused, and
-// ends the capture. FAKE_CUDA_* in the environment say
-// how many devices there are, how much memory each has, the driver's version, the compiler's
-// command.
+// until `fake_proceed()`: events recorded there are not ready. Work given to a stream that is
+// captured is noted, and done when the graph is launched; what a real driver forbids meanwhile is
+// refused, and ends the capture. FAKE_CUDA_* in the environment say how many devices there are, how
+// much memory each has, the driver's version, the compiler's command.
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -71,8 +70,8 @@ std::set<Event*> events;
 std::set<Stream*> held;
 float clock_ = 0;
 int fail_next = 0, launches = 0, copies = 0, waits = 0, graph_launches = 0;
-int captures = 0;             // underway, that forbid unsafe calls
-thread_local int mode = 0;    // of this thread: 0 global, 1 its own, 2 relaxed
+int captures = 0;           // underway, that forbid unsafe calls
+thread_local int mode = 0;  // of this thread: 0 global, 1 its own, 2 relaxed
 std::map<char*, size_t> pinned;
 std::map<void*, size_t> argument_sizes;  // of kernels
 constexpr int kUnsupported = 900, kInvalidated = 901, kUnjoined = 904;
@@ -310,7 +309,8 @@ API int cuPointerGetAttribute(void* value, int which, unsigned long long p) {
   for (auto& [start, n] : pinned) host |= at >= start && at < start + n;
   if ((which != 2 && which != 9) || (!host && !device)) return 1;
   if (which == 9) {
-    *static_cast<int*>(value) = device ? std::prev(blocks.upper_bound(p))->second.second->device : 0;
+    *static_cast<int*>(value) =
+        device ? std::prev(blocks.upper_bound(p))->second.second->device : 0;
     return 0;
   }
   *static_cast<unsigned*>(value) = host ? 1 : 2;

@@ -1,6 +1,6 @@
 // What kernel texts stand on: the few pieces of the C++ library and of gcc's builtins that the
-// shared headers of ops/ use. Where tests compile the texts for the host, tests/cuda/emulated_grid.h
-// plays the grid instead; the texts themselves see no difference.
+// shared headers of ops/ use. Where tests compile the texts for the host,
+// tests/cuda/emulated_grid.h plays the grid instead; the texts themselves see no difference.
 #pragma once
 #define LAMPAS_DEVICE
 #define LAMPAS_ISA device

@@ -186,7 +186,11 @@ def cuda(self, device=None, non_blocking=False):
 def to(self, *, device, non_blocking=False):
     """The storage on another device; itself where it is there already."""
     device = lampas.device(device)
-    return self if device == self.device else _bytes(self).to(device, non_blocking=non_blocking).untyped_storage()
+    return (
+        self
+        if device == self.device
+        else _bytes(self).to(device, non_blocking=non_blocking).untyped_storage()
+    )
 
 
 @method

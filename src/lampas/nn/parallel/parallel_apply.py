@@ -12,7 +12,9 @@ def get_a_var(obj):
     """The first tensor in nested containers; None where there is none."""
     if isinstance(obj, lampas.Tensor):
         return obj
-    entries = obj.values() if isinstance(obj, dict) else obj if isinstance(obj, (list, tuple)) else ()
+    entries = (
+        obj.values() if isinstance(obj, dict) else obj if isinstance(obj, (list, tuple)) else ()
+    )
     return next((x for x in map(get_a_var, entries) if x is not None), None)
 
 
