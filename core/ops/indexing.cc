@@ -61,7 +61,8 @@ Dims broadcast_block(const Tensors& indices) {
 Tensors placed_beside(const Tensor& x, const Tensors& given) {
   Tensors indices = given;
   for (Tensor& index : indices) {
-    if (!index.defined() || index.device() == x.device()) continue;
+    bool here = !index.defined() || index.device() == x.device();
+    if (here || index.is_meta() || x.is_meta()) continue;
     CHECK(index.device().is_cpu(),
           "indices should be either on cpu or on the same device as the indexed tensor (",
           to_string(x.device()), ")");

@@ -139,12 +139,23 @@ PyObject* missing_library(PyObject*, PyObject* name) {
   });
 }
 
+// _cuda_warn_of_fallback(name): composites that copy through the host say so too.
+PyObject* warn_of_fallback(PyObject*, PyObject* name) {
+  return guarded([&]() -> PyObject* {
+    const char* text = PyUnicode_AsUTF8(name);
+    if (!text) throw PythonError();
+    cuda::warn_of_fallback(text);
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* forget_fallbacks(PyObject*, PyObject*) {
   cuda::forget_fallbacks();
   Py_RETURN_NONE;
 }
 
 PyMethodDef functions[] = {{"_cuda_forget_fallbacks", forget_fallbacks, METH_NOARGS, nullptr},
+                           {"_cuda_warn_of_fallback", warn_of_fallback, METH_O, nullptr},
                            {"_cuda_rows", rows_of, METH_O, nullptr},
                            {"_cuda_program", program, METH_O, nullptr},
                            {"_cuda_compile", compile, METH_VARARGS, nullptr},

@@ -363,6 +363,25 @@ def test_kernels_that_fail(run):
     """)
 
 
+def test_transforms_of_fourier_go_through_the_host(run):
+    run("""
+        warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True) as said:
+            for f in (torch.fft.fft, torch.fft.rfft, torch.fft.fft2, lambda x: torch.fft.irfft(x * 1j)):
+                results = []
+                for device in ("cpu", "cuda"):
+                    x = torch.arange(12.0).reshape(3, 4).to(device).requires_grad_()
+                    y = f(x)
+                    torch.view_as_real(y * 1j).square().sum().backward()
+                    assert y.device.type == x.grad.device.type == device
+                    results.append((y.detach().cpu(), x.grad.cpu()))
+                for ours, theirs in zip(*results):
+                    assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-4)
+        texts = [str(w.message) for w in said if "no kernel for CUDA" in str(w.message)]
+        assert len(texts) == 1 and "'fft'" in texts[0], texts
+    """)
+
+
 def test_kernels_are_compiled_once(run, tmp_path):
     source = """
         x = torch.ones(3, device="cuda") + 40

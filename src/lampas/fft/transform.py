@@ -7,6 +7,7 @@ import functools
 import math
 
 import lampas
+from lampas import _core
 from lampas.autograd.function import Function
 
 
@@ -106,7 +107,10 @@ def by_stride(x, dims):
 
 
 def _placed(transform, x, dims, *arguments):
-    """transform over `dims`; the result lies as PyTorch's does: other dimensions, then `dims`."""
+    """transform over `dims`; the result lies as PyTorch's does: other dimensions, then `dims`. On the host."""
+    if x.is_cuda:
+        _core._cuda_warn_of_fallback("fft")
+        return _placed(transform, x.cpu(), dims, *arguments).to(x.device)
     order = by_stride(x, [d for d in range(x.dim()) if d not in dims]) + list(dims)
     y = transform(x.permute(order), *arguments)
     return y.permute([order.index(d) for d in range(x.dim())])
