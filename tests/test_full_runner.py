@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
-RUN = ROOT / "tests" / "full" / "run.py"
+RUN = Path(__file__).with_name("full") / "run.py"
 
 
 def run(*args):

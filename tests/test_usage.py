@@ -6,13 +6,15 @@ family has tests of its own with many more cases.
 """
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 import torch
 from agreement import agree
-from conftest import ROOT
 
 import lampas
+
+ROOT = Path(__file__).resolve().parent.parent
 
 FUNCTIONS = """
 t.stack([x, x + 1], 1) | t.cat([x, y]) | t.concat([x, y], dim=-1) | t.zeros(2, 3) | t.empty(0, 2) | t.arange(1, 7, 2)

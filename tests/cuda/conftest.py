@@ -12,10 +12,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from emulation import GENERATIONS
 
 from lampas import _core
 
-GENERATIONS = ("sm_75", "sm_80", "sm_90")
 SOURCE = Path(__file__).with_name("fake_driver.cc")
 
 

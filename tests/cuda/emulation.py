@@ -8,6 +8,7 @@ import subprocess
 from lampas import _core
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+GENERATIONS = ("sm_75", "sm_80", "sm_90")  # what NVRTC compiles for in tests
 OPERANDS, PARAMS, RANK = 6, 6, 12
 
 

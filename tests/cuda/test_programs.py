@@ -8,11 +8,11 @@ import glob
 import os
 
 import pytest
+from emulation import GENERATIONS
 
 import lampas
 from lampas import _core
 
-GENERATIONS = ("sm_75", "sm_80", "sm_90")
 DTYPES = "bool int64 float32 complex64".split()
 SLOW = "uint8 int8 int16 int32 float64 complex128".split()
 EVERY = DTYPES + [pytest.param(name, marks=pytest.mark.full) for name in SLOW]

@@ -4,7 +4,7 @@ would refuse the launch, which no emulation notices. And none keeps arrays in me
 import struct
 
 import pytest
-from conftest import GENERATIONS
+from emulation import GENERATIONS
 
 from lampas import _core
 
